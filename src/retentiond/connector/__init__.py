@@ -1,0 +1,59 @@
+"""The connector API: all that a connector may import of retentiond.
+
+A connector fills roles. `Reader` finds records and cannot change anything; `Deleter`, `Blocker` and
+`Anonymizer` act, each only with a permit. What a connector promises is written at each method and is
+tested by the conformance kit in `retentiond.testing`.
+"""
+
+from retentiond.connector.api import (
+    Anonymizer,
+    Answer,
+    Answered,
+    Blocker,
+    Connector,
+    ConnectionOptions,
+    Copy,
+    Deleter,
+    Finding,
+    Offer,
+    Reader,
+    TargetOptions,
+)
+from retentiond.connector.permit import Permit
+from retentiond.connector.secret import Secret
+from retentiond.errors import (
+    ConfigurationError,
+    ConnectorError,
+    OutcomeUnknownError,
+    TransientConnectorError,
+)
+from retentiond.model.record import Action, Cutoff, Dates, How, Moment, Presence, RecordRef, Target
+
+__all__ = [
+    "Action",
+    "Anonymizer",
+    "Answer",
+    "Answered",
+    "Blocker",
+    "ConfigurationError",
+    "Connector",
+    "ConnectionOptions",
+    "ConnectorError",
+    "Copy",
+    "Cutoff",
+    "Dates",
+    "Deleter",
+    "Finding",
+    "How",
+    "Moment",
+    "Offer",
+    "OutcomeUnknownError",
+    "Permit",
+    "Presence",
+    "Reader",
+    "RecordRef",
+    "Secret",
+    "Target",
+    "TargetOptions",
+    "TransientConnectorError",
+]

@@ -1,0 +1,249 @@
+"""The roles a connector fills, and what each of them promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self, final
+
+from pydantic import BaseModel, ConfigDict
+
+from retentiond.connector.permit import Permit
+from retentiond.errors import ConnectorError
+from retentiond.model.record import Action, Cutoff, How, Presence, RecordRef, Target
+
+
+class ConnectionOptions(BaseModel):
+    """What the settings say about reaching one system; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TargetOptions(BaseModel):
+    """What the settings say about one data set of a system; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answered(StrEnum):
+    """What the store said about one record it was asked to change."""
+
+    DONE = "done"
+    NOT_FOUND = "not-found"
+    CHANGED = "changed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The store's answer for one record. No outcome yet: that is what the engine makes of it after reading back."""
+
+    said: Answered
+    how: How = How.NONE
+    code: str | None = None
+    rows: int | None = None
+
+    @classmethod
+    def done(cls, how: How, rows: int | None = None) -> Answer:
+        """The store acknowledged the act; `how` tells by what, `rows` how many rows went where more than one."""
+        return cls(Answered.DONE, how, rows=rows)
+
+    @classmethod
+    def not_found(cls) -> Answer:
+        """There is no such record (any more), or it is already in the wished state."""
+        return cls(Answered.NOT_FOUND, How.NOT_FOUND)
+
+    @classmethod
+    def changed(cls) -> Answer:
+        """What decided about the record differs from what was found; it was left alone."""
+        return cls(Answered.CHANGED)
+
+    @classmethod
+    def failed(cls, code: str) -> Answer:
+        """The act surely did not happen; `code` is a word of `FAILURE_CODES`."""
+        return cls(Answered.FAILED, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a preflight noticed."""
+
+    what: str
+    """A finished sentence that says where it is and what to do; no personal data."""
+    refuses: bool = True
+    """True where the data set must not be acted on until it is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A kind of copy that outlives the connector's delete."""
+
+    name: str
+    """What it is: trash, old versions, write-ahead log, backups."""
+    lives: timedelta | None
+    """How long at the longest after the delete; None where nobody has said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a data set can do, told from the settings alone, without asking the system."""
+
+    dates: frozenset[str]
+    """The dates that a rule may start from."""
+    actions: frozenset[Action]
+    """The actions that its options prepare."""
+
+
+class Reader(ABC):
+    """Finds records, and cannot change anything: its session has no right, and no method, to write.
+
+    Used as a context manager; `close` ends its session. Where a page cannot be read every method raises
+    `ConnectorError` (`TransientConnectorError` where another try may help): an empty answer means empty.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; harmless when repeated."""
+
+    @abstractmethod
+    def preflight(self, action: Action) -> list[Finding]:
+        """Look whether the system is reachable and `action` could be done: schema, rights, traps. Changes nothing."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """How many records the data set holds, blocked and undated ones included, deleted ones not."""
+
+    @abstractmethod
+    def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
+        """Yield, in pages, each record once whose `cutoff.by` is known and strictly before the cutoff, oldest first.
+
+        Left out are blocked records for `block` and anonymized ones for `anonymize`; for `delete` none are.
+        Stays correct while found records are being acted on. Dates are aware UTC, or plain dates.
+        """
+
+    @abstractmethod
+    def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
+        """Yield, in pages, each record for which none of `dates` is known. An unreadable date is an unknown one."""
+
+    @abstractmethod
+    def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
+        """What is there of each record now, in the order asked. Asks the store anew, never a memory of it."""
+
+    @abstractmethod
+    def explain(self, key: tuple[str, ...]) -> RecordRef | None:
+        """The record under `key` as it is now; None where there is none."""
+
+    def now(self) -> datetime | None:
+        """The system's own clock, aware UTC; None where it has none that can be asked."""
+        return None
+
+
+class _Acting(ABC):
+    """What all acting roles share: a target, and that nothing happens without a permit."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; harmless when repeated."""
+
+    def _spend(self, action: Action, refs: Sequence[RecordRef], permit: Permit) -> None:
+        permit.spend(action, self.target, refs)
+
+    def _checked(self, refs: Sequence[RecordRef], answers: list[Answer]) -> list[Answer]:
+        if len(answers) != len(refs):
+            raise ConnectorError(
+                f"The connector of {self.target} answered for {len(answers)} of {len(refs)} records; this is a defect of the connector.",
+                "malformed",
+            )
+        return answers
+
+
+class Deleter(_Acting):
+    """Deletes records. Implement `_delete`; callers use `delete`."""
+
+    @final
+    def delete(self, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
+        """Spend the permit and delete exactly `refs`; one answer per record, in order."""
+        self._spend(Action.DELETE, refs, permit)
+        return self._checked(refs, self._delete(refs))
+
+    @abstractmethod
+    def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Delete exactly `refs`, all their declared parts included, durably.
+
+        A record whose fingerprint differs is left alone (`Answer.changed`); one that is gone is `Answer.not_found`;
+        one the store refuses is `Answer.failed` and does not stop the others. Raise `TransientConnectorError` only
+        where surely nothing of the batch happened, `OutcomeUnknownError` where that cannot be told. Never retries.
+        """
+
+
+class Blocker(_Acting):
+    """Blocks records: keeps them, out of reach of normal work. Implement `_block` and `_unblock`."""
+
+    @final
+    def block(self, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
+        """Spend the permit and block exactly `refs`; one answer per record, in order."""
+        self._spend(Action.BLOCK, refs, permit)
+        return self._checked(refs, self._block(refs))
+
+    @abstractmethod
+    def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Block exactly `refs`; the same promises as `Deleter._delete`. Already blocked is `Answer.not_found`."""
+
+
+class Anonymizer(_Acting):
+    """Anonymizes records. Implement `_anonymize`."""
+
+    @final
+    def anonymize(self, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
+        """Spend the permit and anonymize exactly `refs`; one answer per record, in order."""
+        self._spend(Action.ANONYMIZE, refs, permit)
+        return self._checked(refs, self._anonymize(refs))
+
+    @abstractmethod
+    def _anonymize(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Anonymize exactly `refs`; the same promises as `Deleter._delete`. Already anonymized is `Answer.not_found`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One kind of system: its options, and which roles it fills. What it cannot do it leaves None.
+
+    The options are typed loosely here because each connector brings its own; the registry validates
+    them with `connection` and `options` before it calls a role.
+    """
+
+    name: str
+    title: str
+    connection: type[ConnectionOptions]
+    options: type[TargetOptions]
+    offer: Callable[[Any, Any], Offer]
+    """(connection, options) -> what this data set can do."""
+    reader: Callable[[Any, Any, Target], Reader]
+    """(connection, options, target) -> an open reader; raises `ConnectorError` where the system cannot be reached."""
+    deleter: Callable[[Any, Any, Target], Deleter] | None = None
+    blocker: Callable[[Any, Any, Target], Blocker] | None = None
+    anonymizer: Callable[[Any, Any, Target], Anonymizer] | None = None
+    copies: Callable[[Any, Any], Sequence[Copy]] = lambda _connection, _options: ()
+    """(connection, options) -> the copies that outlive a delete here."""
+    key: Callable[[str], tuple[str, ...]] = lambda text: (text,)
+    """What a person types for a record's key -> its components."""
+    batch_size: int = 1000
+    """How many records one call of a role takes at the most."""
+    extra: str | None = None
+    """The extra of the distribution that brings the driver; None where none is needed."""
