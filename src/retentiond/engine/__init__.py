@@ -1,0 +1,1 @@
+"""The one path from a rule to a changed record: plan, guard, permit, act, read back, conclude."""

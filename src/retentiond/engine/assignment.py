@@ -1,0 +1,73 @@
+"""Joins each rule to the data set it speaks of, and refuses what cannot fit before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from retentiond.connector.registry import BoundTarget
+from retentiond.errors import ConfigurationError, Problem
+from retentiond.model.decision import date_names, steps
+from retentiond.model.record import Action, Target
+from retentiond.model.rule import Rule
+from retentiond.policy.digest import rule_digest
+from retentiond.policy.load import LoadedPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One rule, the data set it governs, and the digest that an approval of it binds."""
+
+    policy: LoadedPolicy
+    rule: Rule
+    target: BoundTarget
+    digest: str
+    """Digest (hex) of all that decides: the rule and how its data set is reached."""
+
+    @property
+    def zone(self) -> str:
+        """The IANA time zone in which the rule's days and years are counted."""
+        return self.policy.policy.zone
+
+    @property
+    def steps(self) -> tuple[Action, ...]:
+        """What the rule can ever do, in the order of a record's life."""
+        return steps(self.rule, self.zone)
+
+
+def assign(policies: Sequence[LoadedPolicy], targets: Mapping[Target, BoundTarget]) -> tuple[Assignment, ...]:
+    """Join every rule to its data set; raise `ConfigurationError` with all misfits at once."""
+    problems: list[Problem] = []
+    assignments: list[Assignment] = []
+    for loaded in policies:
+        for rule in loaded.policy.rules:
+            place = Target(rule.target.system, rule.target.dataset)
+            bound = targets.get(place)
+            where = loaded.where(rule)
+            if bound is None:
+                known = ", ".join(sorted(map(str, targets))) or "none"
+                what = f"the settings know no data set {place}; known are: {known}"
+                problems.append(Problem(where, f"rule {rule.id}: target", what))
+                continue
+            problems += [Problem(where, f"rule {rule.id}", what) for what in _misfits(rule, loaded.policy.zone, bound)]
+            digest = rule_digest(loaded.policy, rule, bound.mapping_digest)
+            assignments.append(Assignment(loaded, rule, bound, digest))
+    if problems:
+        raise ConfigurationError("The policies do not fit the settings; nothing was done.", problems)
+    return tuple(assignments)
+
+
+def _misfits(rule: Rule, zone: str, bound: BoundTarget) -> list[str]:
+    offer = bound.offer()
+    misfits = [
+        f"{bound.target} offers no date {name!r}; it offers: {', '.join(sorted(offer.dates)) or 'none'}"
+        for name in sorted(date_names(rule))
+        if name not in offer.dates
+    ]
+    misfits += [
+        f"the rule can come to {step}, but {bound.target} (connector {bound.connector.name}) is not set up for it; "
+        f"it can: {', '.join(sorted(offer.actions)) or 'nothing'}"
+        for step in steps(rule, zone)
+        if step not in offer.actions
+    ]
+    return misfits

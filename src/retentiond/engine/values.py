@@ -1,0 +1,174 @@
+"""What a plan and a run tell: counts, reasons and outcomes. Never a key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from retentiond.connector.api import Copy, Finding
+from retentiond.model.decision import Decision
+from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
+
+
+@dataclass(frozen=True, slots=True)
+class DueRecord:
+    """One record that a plan names, with the moment it became due (aware UTC)."""
+
+    ref: RecordRef
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """What one step of one rule would do: the dry-run report of it, and what an approval binds."""
+
+    policy: str
+    rule: str
+    rule_digest: str
+    target: Target
+    action: Action
+    as_of: datetime
+    """The moment for which was planned, aware UTC."""
+    population: int
+    """How many records the data set holds."""
+    due: int
+    """How many the step would act on."""
+    past_cap: int
+    """How many of those should be gone already: the promised maximum is over."""
+    kept: Mapping[str, int]
+    """Why the others stay: a reason's code and how many records."""
+    undatable: int
+    """How many have no provable date; they are never acted on."""
+    future: int
+    """How many start in the future; a sign of a wrong clock when there are many of them."""
+    oldest_due: datetime | None
+    latest_due: datetime | None
+    digest: str
+    """Digest (hex) over every record named here with its fingerprint and due moment; binds an approval."""
+    copies: tuple[Copy, ...] = ()
+    """What outlives a delete there."""
+    findings: tuple[Finding, ...] = ()
+    undatable_samples: tuple[RecordRef, ...] = field(default=(), repr=False)
+    """The first few of the undatable ones, for a person at the terminal; never logged."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures of this plan as they stand in the deletion log."""
+        return {
+            "population": self.population,
+            "due": self.due,
+            "past-cap": self.past_cap,
+            "kept": sum(self.kept.values()),
+            "undatable": self.undatable,
+            "future": self.future,
+        }
+
+
+class Status(StrEnum):
+    """How one step of a run, or the run as a whole, ended."""
+
+    DONE = "done"
+    """Everything that was due was done and read back; also when nothing was due."""
+    REPORT = "report"
+    """The rule's version is not approved: it was planned, and nothing was done."""
+    AWAITING = "awaiting-approval"
+    """A person has to approve the plan first."""
+    REFUSED = "refused"
+    """A guard refused; nothing was done."""
+    INCOMPLETE = "incomplete"
+    """Some records could not be done; the outcomes tell which way."""
+    FAILED = "failed"
+    """The system could not be read or asked."""
+    INTERRUPTED = "interrupted"
+    """The run was told to stop; the batch in hand was finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step of one rule did."""
+
+    rule: str
+    rule_digest: str
+    target: Target
+    action: Action
+    status: Status
+    plan: StepPlan | None = None
+    """None where the plan itself failed."""
+    outcomes: Mapping[OutcomeKind, int] = field(default_factory=Counter)
+    rows: int = 0
+    """Rows, lines or parts that went along."""
+    reasons: tuple[str, ...] = ()
+    """Finished sentences: why it was refused, or what failed."""
+
+    @property
+    def done(self) -> int:
+        """How many records are in the wished state by our act."""
+        return self.outcomes.get(OutcomeKind.CONFIRMED, 0) + self.outcomes.get(OutcomeKind.PENDING_COPIES, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What was found out about one batch that a crash had left in doubt."""
+
+    batch: str
+    target: Target
+    action: Action
+    outcomes: Mapping[OutcomeKind, int]
+    unresolved: str | None = None
+    """Why it is still in doubt, a finished sentence; None where it is resolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one run did."""
+
+    run: str
+    trigger: str
+    as_of: datetime
+    started_at: datetime
+    ended_at: datetime
+    status: Status
+    steps: tuple[StepResult, ...]
+    reconciled: tuple[Reconciled, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 1 something failed, 4 refused by a guard or not approved, 130 interrupted."""
+        statuses = {step.status for step in self.steps}
+        if any(one.unresolved for one in self.reconciled) or statuses & {Status.FAILED, Status.INCOMPLETE}:
+            return 1
+        if Status.INTERRUPTED in statuses or self.status is Status.INTERRUPTED:
+            return 130
+        if statuses & {Status.REFUSED, Status.REPORT, Status.AWAITING}:
+            return 4
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is; for a person who waits."""
+
+    rule: str
+    target: Target
+    action: Action
+    phase: str
+    """`plan` while records are looked for, `act` while they are dealt with."""
+    done: int
+    total: int | None
+    """None while nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the rule says about one record."""
+
+    policy: str
+    rule: str
+    target: Target
+    ref: RecordRef | None
+    """None where the system holds no such record."""
+    decision: Decision | None
+    """None where there is no record to decide about."""
