@@ -20,7 +20,7 @@ from retentiond.connector.api import (
     TargetOptions,
 )
 from retentiond.connector.permit import Permit
-from retentiond.connector.secret import Secret
+from retentiond.secret import Secret
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
