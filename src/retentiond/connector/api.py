@@ -12,7 +12,7 @@ from typing import Any, Self, final
 from pydantic import BaseModel, ConfigDict
 
 from retentiond.connector.permit import Permit
-from retentiond.errors import ConnectorError
+from retentiond.errors import OutcomeUnknownError
 from retentiond.model.record import Action, Cutoff, How, Presence, RecordRef, Target
 
 
@@ -166,8 +166,9 @@ class _Acting(ABC):
 
     def _checked(self, refs: Sequence[RecordRef], answers: list[Answer]) -> list[Answer]:
         if len(answers) != len(refs):
-            raise ConnectorError(
-                f"The connector of {self.target} answered for {len(answers)} of {len(refs)} records; this is a defect of the connector.",
+            raise OutcomeUnknownError(
+                f"The connector of {self.target} answered for {len(answers)} of {len(refs)} records; "
+                f"this is a defect of the connector, and nobody knows what it did.",
                 "malformed",
             )
         return answers
@@ -193,7 +194,7 @@ class Deleter(_Acting):
 
 
 class Blocker(_Acting):
-    """Blocks records: keeps them, out of reach of normal work. Implement `_block` and `_unblock`."""
+    """Blocks records: keeps them, out of reach of normal work. Implement `_block`."""
 
     @final
     def block(self, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:

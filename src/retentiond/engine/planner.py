@@ -10,12 +10,16 @@ from typing import Protocol
 
 from retentiond.connector.api import Finding, Reader
 from retentiond.engine.assignment import Assignment
-from retentiond.engine.values import DueRecord, Progress, StepPlan
-from retentiond.model.decision import Reason, Verdict, decide, searches, undatable_dates
+from retentiond.engine.values import OTHER_STEP, DueRecord, Progress, StepPlan
+from retentiond.errors import ConnectorError
+from retentiond.model.decision import Decision, Reason, Verdict, decide, searches, undatable_dates
 from retentiond.model.record import Action, Cutoff, RecordRef, Target
 
 SAMPLES = 20
 """How many undatable records are named to a person at the terminal."""
+
+EVERY = 1000
+"""How many records pass between two words about progress."""
 
 
 class Handles(Protocol):
@@ -23,9 +27,11 @@ class Handles(Protocol):
 
     def handle(self, target: Target, key: tuple[str, ...]) -> bytes:
         """The record's handle, 32 bytes."""
+        ...
 
     def fingerprint(self, target: Target, ref: RecordRef) -> bytes:
         """A keyed digest of what decided about the record, 32 bytes."""
+        ...
 
 
 def plan_step(
@@ -34,61 +40,52 @@ def plan_step(
     reader: Reader,
     now: datetime,
     handles: Handles,
-    keep: Callable[[DueRecord], None],
-    progress: Callable[[Progress], None],
+    findings: Sequence[Finding] = (),
+    keep: Callable[[DueRecord], None] = lambda _record: None,
+    progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> StepPlan:
     """Plan `action` for everything the rule governs, as of `now` (aware UTC).
 
     Each record that is due for it is handed to `keep`, oldest first within each search. Memory is constant.
-    Raises `ConnectorError` where the system cannot be read.
+    `findings` are those of the reader's preflight. Raises `ConnectorError` where the system cannot be read.
     """
     rule, zone, target = assignment.rule, assignment.zone, assignment.target.target
-    digest = hashlib.sha256()
-    digest.update(f"{assignment.digest} {action} {target}".encode())
+    named = hashlib.sha256()
     kept: Counter[str] = Counter()
-    due = past_cap = future = implausible = 0
+    due = past_cap = undatable = examined = 0
     oldest: datetime | None = None
     latest: datetime | None = None
     samples: list[RecordRef] = []
-
-    findings = tuple(reader.preflight(action))
     population = reader.count()
 
-    undatable = 0
     for page in reader.undated(undatable_dates(rule)):
         undatable += len(page)
         samples += page[: SAMPLES - len(samples)]
 
-    examined = 0
     for ref in _candidates(reader, searches(rule, zone, action, now), action):
+        if examined % EVERY == 0:
+            progress(Progress(rule.id, target, action, "plan", examined, population))
         examined += 1
         decision = decide(rule, zone, ref.dates, ref.blocked, now)
         if decision.step is action:
-            if decision.due_at is None and decision.block_at is None:
-                raise AssertionError("a step without a moment")
-            moment = decision.block_at if action is Action.BLOCK else decision.due_at
-            assert moment is not None
+            moment = _moment(decision, action, target)
             due += 1
             past_cap += decision.verdict is Verdict.MUST_BE_GONE
             oldest = moment if oldest is None else min(oldest, moment)
             latest = moment if latest is None else max(latest, moment)
-            digest.update(handles.handle(target, ref.key))
-            digest.update(handles.fingerprint(target, ref))
+            named.update(handles.handle(target, ref.key) + handles.fingerprint(target, ref))
             keep(DueRecord(ref, moment))
         elif decision.verdict is Verdict.UNDATABLE:
-            implausible += 1
+            undatable += 1
             samples += [ref] if len(samples) < SAMPLES else []
         else:
-            kept[decision.reason] += 1
-        if examined % 1000 == 0:
-            progress(Progress(rule.id, target, action, "plan", examined, population))
+            kept[OTHER_STEP if decision.step else decision.reason] += 1
 
-    # What no search found and is dated is simply not due yet; it was never fetched.
-    unexamined = population - undatable - examined
+    # What no search found, and has a date, is simply not due yet; it was never fetched.
+    unexamined = population - undatable - due - kept.total()
     if unexamined > 0:
         kept[Reason.NOT_DUE] += unexamined
-    digest.update(due.to_bytes(8))
-    progress(Progress(rule.id, target, action, "plan", examined, population))
+    progress(Progress(rule.id, target, action, "plan", population, population))
     return StepPlan(
         policy=assignment.policy.policy.policy,
         rule=rule.id,
@@ -100,15 +97,34 @@ def plan_step(
         due=due,
         past_cap=past_cap,
         kept=dict(kept),
-        undatable=undatable + implausible,
-        future=future,
+        undatable=undatable,
         oldest_due=oldest,
         latest_due=latest,
-        digest=digest.hexdigest(),
+        digest=plan_digest(assignment.digest, action, target, named),
         copies=tuple(assignment.target.copies()) if action is not Action.BLOCK else (),
-        findings=findings,
+        findings=tuple(findings),
         undatable_samples=tuple(samples),
     )
+
+
+def plan_digest(rule_digest: str, action: str, target: Target, named: Hash) -> str:
+    """Digest (hex) of a plan; `named` has taken in handle and fingerprint of each record, in order."""
+    return hashlib.sha256(f"{rule_digest} {action} {target} {named.hexdigest()}".encode()).hexdigest()
+
+
+class Hash(Protocol):
+    """What `hashlib` makes."""
+
+    def hexdigest(self) -> str:
+        """The digest of all that was taken in."""
+        ...
+
+
+def _moment(decision: Decision, action: Action, target: Target) -> datetime:
+    moment = decision.block_at if action is Action.BLOCK else decision.due_at
+    if moment is None:
+        raise ConnectorError(f"A record of {target} is to be dealt with but has no due moment; this is a defect.", "malformed")
+    return moment
 
 
 def _candidates(reader: Reader, passes: Sequence[Cutoff], action: Action) -> Iterator[RecordRef]:
@@ -118,8 +134,3 @@ def _candidates(reader: Reader, passes: Sequence[Cutoff], action: Action) -> Ite
             for ref in page:
                 if not any(earlier.admits(ref.dates) for earlier in passes[:number]):
                     yield ref
-
-
-def refusing(findings: Sequence[Finding]) -> list[str]:
-    """The findings that forbid acting, as sentences."""
-    return [finding.what for finding in findings if finding.refuses]

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from retentiond.connector.api import Copy, Finding
+from retentiond.engine.assignment import Assignment
 from retentiond.model.decision import Decision
 from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
 
@@ -39,15 +40,13 @@ class StepPlan:
     past_cap: int
     """How many of those should be gone already: the promised maximum is over."""
     kept: Mapping[str, int]
-    """Why the others stay: a reason's code and how many records."""
+    """Why the others are left alone: a reason's code (`Reason` or `OTHER_STEP`) and how many records."""
     undatable: int
     """How many have no provable date; they are never acted on."""
-    future: int
-    """How many start in the future; a sign of a wrong clock when there are many of them."""
     oldest_due: datetime | None
     latest_due: datetime | None
     digest: str
-    """Digest (hex) over every record named here with its fingerprint and due moment; binds an approval."""
+    """Digest (hex) over every record named here with its fingerprint, and the rule; binds an approval."""
     copies: tuple[Copy, ...] = ()
     """What outlives a delete there."""
     findings: tuple[Finding, ...] = ()
@@ -63,12 +62,18 @@ class StepPlan:
             "past-cap": self.past_cap,
             "kept": sum(self.kept.values()),
             "undatable": self.undatable,
-            "future": self.future,
         }
+
+
+OTHER_STEP = "other-step"
+"""In `StepPlan.kept`: the record is due for the rule's other step, which has a plan of its own."""
 
 
 class Status(StrEnum):
     """How one step of a run, or the run as a whole, ended."""
+
+    PLANNED = "planned"
+    """A dry run: this is what would be done."""
 
     DONE = "done"
     """Everything that was due was done and read back; also when nothing was due."""
@@ -102,6 +107,11 @@ class StepResult:
     """Rows, lines or parts that went along."""
     reasons: tuple[str, ...] = ()
     """Finished sentences: why it was refused, or what failed."""
+
+    @classmethod
+    def of(cls, assignment: Assignment, action: Action, status: Status, plan: StepPlan | None, *reasons: str) -> StepResult:
+        """The result of a step that did nothing, with the reasons why."""
+        return cls(assignment.rule.id, assignment.digest, assignment.target.target, action, status, plan, reasons=reasons)
 
     @property
     def done(self) -> int:

@@ -1,0 +1,125 @@
+"""What a named person allowed: a version of a rule, one plan, or the clock. Each leaves an entry in the deletion log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from retentiond.engine.assignment import Assignment
+from retentiond.engine.evidence import Evidence
+from retentiond.engine.planfile import PlanFile, open_plan_file
+from retentiond.engine.values import DueRecord
+from retentiond.engine.workplace import Workplace
+from retentiond.errors import ConfigurationError
+from retentiond.model.record import Action, Target
+from retentiond.store import Approval, ClockReading, PlanHeader, Store
+
+PLAN_LIVES = timedelta(days=30)
+"""An approved plan that was not carried out by then has to be made and looked at again."""
+
+CLOCK_LIVES = timedelta(hours=1)
+"""How long a person's word that the clock is right stands; the next run within it settles the matter."""
+
+
+def approve_rule(workplace: Workplace, evidence: Evidence, rule: str, by: str, now: datetime) -> Approval:
+    """Allow this very version of the rule to act; any change of it, or of how its data set is reached, needs a new word.
+
+    `by` is a staff id, not a name. Raises `ConfigurationError` for an unknown rule.
+    """
+    assignment = workplace.chosen([rule])[0]
+    return _record(evidence, Approval("rule", rule, assignment.digest, _staff(by), now, None))
+
+
+def approve_plan(workplace: Workplace, evidence: Evidence, file: Path, by: str, now: datetime) -> tuple[Approval, ...]:
+    """Allow exactly the records that the plan file names, as long as none of them changes; stands for 30 days.
+
+    Raises `ConfigurationError` where the file is no whole plan, or was made for another version of a rule.
+    """
+    staff = _staff(by)
+    current = {(one.rule.id, one.digest) for one in workplace.assignments}
+    with open_plan_file(file) as plan_file:
+        for header in plan_file.headers:
+            if (header.rule, header.rule_digest) not in current:
+                raise ConfigurationError(
+                    f"{file}: the plan was made for another version of rule {header.rule}. Make it anew with `retentiond plan -o`."
+                )
+        return tuple(_approve_step(evidence, plan_file, number, staff, now) for number in range(len(plan_file.headers)))
+
+
+def _approve_step(evidence: Evidence, plan_file: PlanFile, number: int, by: str, now: datetime) -> Approval:
+    planned = plan_file.headers[number]
+    header = PlanHeader(
+        digest=planned.digest,
+        rule=planned.rule,
+        rule_digest=planned.rule_digest,
+        action=planned.action,
+        as_of=planned.as_of,
+        made_at=planned.as_of,
+        expires_at=now + PLAN_LIVES,
+        counts=planned.counts,
+    )
+    evidence.store.save_plan(header, plan_file.records(number))
+    return _record(evidence, Approval("plan", _step_name(planned.rule, planned.action), planned.digest, by, now, now + PLAN_LIVES))
+
+
+def approve_clock(evidence: Evidence, reading: ClockReading, by: str) -> Approval:
+    """Say that the clock is right although it jumped; stands for an hour."""
+    return _record(evidence, Approval("clock", "clock", "", _staff(by), reading.at, reading.at + CLOCK_LIVES))
+
+
+def rule_approved(store: Store, assignment: Assignment, now: datetime) -> bool:
+    """True where this version of the rule may act."""
+    return store.approval("rule", assignment.rule.id, assignment.digest, now) is not None
+
+
+def clock_approved(store: Store, now: datetime) -> bool:
+    """True where a person just said that the clock is right."""
+    return store.approval("clock", "clock", "", now) is not None
+
+
+def approved_plan(store: Store, assignment: Assignment, action: Action, now: datetime) -> PlanHeader | None:
+    """The newest plan of this step that a person allowed and that still stands; None where there is none."""
+    name = _step_name(assignment.rule.id, action)
+    for approval in sorted(store.approvals(), key=lambda one: one.at, reverse=True):
+        if approval.subject == "plan" and approval.name == name and (approval.expires is None or now < approval.expires):
+            header = store.plan(approval.digest)
+            if header is not None and header.rule_digest == assignment.digest:
+                return header
+    return None
+
+
+def only_approved(
+    evidence: Evidence, header: PlanHeader, target: Target, batches: Iterator[Sequence[DueRecord]]
+) -> Iterator[Sequence[DueRecord]]:
+    """Of each batch, the records that the approved plan names and that are still as they were then."""
+    for batch in batches:
+        handles = [evidence.log.handle(target, record.ref.key) for record in batch]
+        listed = evidence.store.plan_lists(header.digest, handles)
+        chosen = [
+            record
+            for record, handle in zip(batch, handles, strict=True)
+            if listed.get(handle) == evidence.log.fingerprint(target, record.ref)
+        ]
+        if chosen:
+            yield chosen
+
+
+def _record(evidence: Evidence, approval: Approval) -> Approval:
+    subject = approval.subject if approval.subject == "clock" else f"{approval.subject} {approval.name}"
+    evidence.log.event("approval", approval.at, subject=subject, digest=approval.digest, decision="approved", by=approval.by)
+    evidence.store.approve(approval)
+    evidence.log.checkpoint(approval.at)
+    return approval
+
+
+def _step_name(rule: str, action: str) -> str:
+    return f"{rule} {action}"
+
+
+def _staff(by: str) -> str:
+    if not by.strip() or len(by) > 64 or not by.isprintable() or not by.isascii():
+        raise ConfigurationError("Say who approves with `--by`: a staff id of 1 to 64 plain characters, better than a person's name.")
+    return by.strip()
+
+

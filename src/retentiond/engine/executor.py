@@ -1,0 +1,146 @@
+"""The choke point: every change goes through here, in four steps – intend, act, read back, conclude.
+
+Whatever happens between two of them, the deletion log tells afterwards: an intent without conclusion is a batch
+in doubt, which is looked up before anything else is done on its target.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from retentiond.audit import DeletionLog, Intent, OpenBatch
+from retentiond.connector.api import Answer, Copy, Reader
+from retentiond.connector.permit import Permit
+from retentiond.connector.registry import BoundTarget
+from retentiond.engine.acting import Role, act, open_role
+from retentiond.engine.failpoint import failpoint
+from retentiond.engine.outcome import judge
+from retentiond.engine.reconcile import look
+from retentiond.engine.retry import patiently
+from retentiond.engine.values import DueRecord, Status
+from retentiond.errors import ConnectorError, OutcomeUnknownError
+from retentiond.model.record import Action, Outcome, OutcomeKind, Presence, RecordRef
+from retentiond.settings import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What one step of a run acts with."""
+
+    log: DeletionLog
+    target: BoundTarget
+    reader: Reader
+    """Asked again after each batch."""
+    copies: tuple[Copy, ...]
+    retry: Retry
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    stop: Callable[[], bool]
+    """True once the run is to end; asked between batches, so that the batch in hand is finished."""
+    errors: int
+    """How many records may fail before the rest of the step is left alone."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of a step so far."""
+
+    outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
+    rows: int = 0
+    status: Status = Status.DONE
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count a concluded batch."""
+        self.outcomes.update(outcome.kind for outcome in outcomes)
+        self.rows += sum(outcome.rows or 1 for outcome in outcomes if outcome.kind in {OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES})
+        if self.troubled:
+            self.status = Status.INCOMPLETE
+
+    @property
+    def troubled(self) -> int:
+        """How many records are not in the wished state though they should be, or cannot be proven to be."""
+        return self.outcomes[OutcomeKind.FAILED] + self.outcomes[OutcomeKind.UNVERIFIED]
+
+
+def execute(
+    means: Means,
+    intent: Callable[[datetime], Intent],
+    batches: Iterable[Sequence[DueRecord]],
+    tell: Callable[[int], None],
+) -> Done:
+    """Deal with each batch in turn; `intent` makes the intent from the batch's latest due moment, `tell` hears of progress.
+
+    Raises `AuditError` or `StateError` where the log cannot be written: then nothing more is done.
+    A system that cannot be reached fails the step, not the run.
+    """
+    done = Done()
+    role: Role | None = None
+    attempted = 0
+    try:
+        for batch in batches:
+            if means.stop():
+                done.status = Status.INTERRUPTED
+                break
+            if role is None:
+                role = patiently(lambda: open_role(means.target, intent(batch[-1].due_at).action), means.retry, means.sleep)
+            opened = means.log.intend(intent(max(record.due_at for record in batch)), [record.ref for record in batch], means.clock())
+            failpoint("intended")
+            try:
+                outcomes = _act(means, opened, role)
+            except OutcomeUnknownError:
+                # The role's session is given up: closing it, and opening another, fences off what may still be at work.
+                role.close()
+                role = None
+                failpoint("unknown")
+                outcomes = patiently(lambda: look(means.target, opened.intent.action, opened.records), means.retry, means.sleep)
+            failpoint("read-back")
+            means.log.conclude(opened, outcomes, means.clock())
+            failpoint("concluded")
+            done.add(outcomes)
+            attempted += len(batch)
+            tell(attempted)
+            if done.troubled >= means.errors:
+                done.reasons.append(
+                    f"{done.troubled:,} records of {means.target.target} could not be dealt with; the rest was left alone. "
+                    f"Look at `retentiond audit list`, mend the cause and run again."
+                )
+                break
+    except ConnectorError as error:
+        done.status = Status.FAILED
+        done.reasons.append(str(error))
+    finally:
+        if role is not None:
+            role.close()
+    return done
+
+
+def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
+    """Act on one intended batch and read it back; raises `OutcomeUnknownError` where nobody knows what happened."""
+    action, target, refs = opened.intent.action, means.target.target, opened.records
+
+    def attempt() -> list[Answer]:
+        return act(role, refs, Permit(opened.batch, action, target, refs))
+
+    try:
+        answers = patiently(attempt, means.retry, means.sleep)
+    except OutcomeUnknownError:
+        raise
+    except ConnectorError as error:
+        answers = [Answer.failed(error.code)] * len(refs)
+    failpoint("acted")
+    acted_at = means.clock()
+    seen = _read_back(means, refs)
+    return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
+
+
+def _read_back(means: Means, refs: Sequence[RecordRef]) -> Sequence[Presence | None]:
+    """What is there of each record now; None for all where that cannot be read."""
+    try:
+        seen = patiently(lambda: means.reader.present(refs), means.retry, means.sleep)
+    except ConnectorError:
+        return [None] * len(refs)
+    return seen if len(seen) == len(refs) else [None] * len(refs)

@@ -1,0 +1,81 @@
+"""The dry run: plans every step of every rule and stops there. Nothing in here can change a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from retentiond.connector.api import Finding, Reader
+from retentiond.engine.assignment import Assignment
+from retentiond.engine.planner import Handles, plan_step
+from retentiond.engine.values import DueRecord, Progress, Status, StepPlan, StepResult
+from retentiond.engine.workplace import Workplace
+from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.model.record import Action
+
+
+def plan_rules(
+    workplace: Workplace,
+    handles: Handles,
+    now: datetime,
+    *,
+    only: Sequence[str] = (),
+    keep: Callable[[DueRecord], None] = lambda _record: None,
+    planned: Callable[[StepPlan], None] = lambda _plan: None,
+    progress: Callable[[Progress], None] = lambda _progress: None,
+) -> tuple[StepResult, ...]:
+    """Plan each step of the rules named (all where none is) as of `now` (aware UTC).
+
+    A system that cannot be read fails its own steps only. `keep` is handed each due record, `planned` each finished plan.
+    """
+    results: list[StepResult] = []
+    for assignment in workplace.chosen(only):
+        for action in assignment.steps:
+            result = _plan(assignment, action, now, handles, keep, progress)
+            results.append(result)
+            if result.plan is not None:
+                planned(result.plan)
+    return tuple(results)
+
+
+def _plan(
+    assignment: Assignment,
+    action: Action,
+    now: datetime,
+    handles: Handles,
+    keep: Callable[[DueRecord], None],
+    progress: Callable[[Progress], None],
+) -> StepResult:
+    try:
+        with assignment.target.reader() as reader:
+            return plan_with(assignment, action, reader, now, handles, keep, progress)
+    except (ConnectorError, ConfigurationError) as error:
+        return StepResult.of(assignment, action, Status.FAILED, None, str(error))
+
+
+def plan_with(
+    assignment: Assignment,
+    action: Action,
+    reader: Reader,
+    now: datetime,
+    handles: Handles,
+    keep: Callable[[DueRecord], None],
+    progress: Callable[[Progress], None],
+) -> StepResult:
+    """Plan one step with a reader at hand: PLANNED, or REFUSED where the preflight found what must be mended first.
+
+    Raises `ConnectorError` where the system cannot be read although its preflight saw nothing wrong.
+    """
+    findings = reader.preflight(action)
+    refusing = _refusing(findings)
+    try:
+        plan = plan_step(assignment, action, reader, now, handles, findings, keep, progress)
+    except ConnectorError:
+        if not refusing:
+            raise
+        return StepResult.of(assignment, action, Status.REFUSED, None, *refusing)
+    return StepResult.of(assignment, action, Status.REFUSED if refusing else Status.PLANNED, plan, *refusing)
+
+
+def _refusing(findings: Sequence[Finding]) -> list[str]:
+    return [finding.what for finding in findings if finding.refuses]

@@ -1,0 +1,79 @@
+"""Finds out what became of batches that a crash left between intent and conclusion. Asks; never acts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from retentiond.audit import DeletionLog, OpenBatch
+from retentiond.connector.api import Reader
+from retentiond.connector.registry import BoundTarget
+from retentiond.engine.acting import open_role
+from retentiond.engine.failpoint import failpoint
+from retentiond.engine.outcome import probed
+from retentiond.engine.retry import patiently
+from retentiond.engine.values import Reconciled
+from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.model.record import Action, Outcome, Presence, RecordRef, Target
+from retentiond.settings import Retry
+
+
+def reconcile(
+    log: DeletionLog,
+    targets: Mapping[Target, BoundTarget],
+    retry: Retry,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> tuple[Reconciled, ...]:
+    """Resolve every open batch of the log by reading back, record by record; what cannot be read stays open."""
+    return tuple(_resolve(log, batch, targets, retry, clock, sleep) for batch in log.open_batches())
+
+
+def _resolve(
+    log: DeletionLog,
+    batch: OpenBatch,
+    targets: Mapping[Target, BoundTarget],
+    retry: Retry,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Reconciled:
+    target, action = Target(batch.intent.system, batch.intent.dataset), batch.intent.action
+    bound = targets.get(target)
+    if bound is None:
+        return Reconciled(
+            batch.batch,
+            target,
+            action,
+            {},
+            f"The settings no longer know {target}, of which a batch was interrupted. Add it again, so that the batch can be looked up.",
+        )
+    try:
+        outcomes = patiently(lambda: look(bound, action, batch.records), retry, sleep)
+    except (ConnectorError, ConfigurationError) as error:
+        return Reconciled(batch.batch, target, action, {}, f"An interrupted batch of {target} cannot be looked up. {error}")
+    failpoint("resolve")
+    log.conclude(batch, outcomes, clock(), resolved=True)
+    failpoint("resolved")
+    return Reconciled(batch.batch, target, action, Counter(outcome.kind for outcome in outcomes))
+
+
+def look(bound: BoundTarget, action: Action, refs: Sequence[RecordRef]) -> list[Outcome]:
+    """What a read-back tells of each record; raises `ConnectorError` where it cannot be made.
+
+    Opening the acting role first waits for any earlier session of ours that may still be at work on the target:
+    a probe made beside it would be out of date at once.
+    """
+    with open_role(bound, action), bound.reader() as reader:
+        seen = reader.present(refs)
+        if len(seen) != len(refs):
+            raise ConnectorError(f"The connector of {bound.target} did not answer for every record; this is a defect of it.", "malformed")
+        return [probed(action, _same(reader, ref, presence)) for ref, presence in zip(refs, seen, strict=True)]
+
+
+def _same(reader: Reader, ref: RecordRef, presence: Presence) -> Presence:
+    """`presence`, or ABSENT where a stranger lives under the key by now."""
+    if presence is Presence.ABSENT or not ref.identity:
+        return presence
+    now_there = reader.explain(ref.key)
+    return presence if now_there is not None and now_there.identity == ref.identity else Presence.ABSENT

@@ -1,0 +1,285 @@
+"""One run: the log is verified, doubts are resolved, the clock is judged; then each step of each rule in turn."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from retentiond.audit import Intent
+from retentiond.connector.api import Reader
+from retentiond.engine.approval import approved_plan, clock_approved, only_approved, rule_approved
+from retentiond.engine.assignment import Assignment
+from retentiond.engine.clock import doubts, target_doubt
+from retentiond.engine.evidence import Evidence
+from retentiond.engine.executor import Means, execute
+from retentiond.engine.failpoint import failpoint
+from retentiond.engine.guards import refusals
+from retentiond.engine.planning import plan_with
+from retentiond.engine.reconcile import reconcile
+from retentiond.engine.spool import Spool, open_spool
+from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
+from retentiond.engine.workplace import Workplace
+from retentiond.errors import AuditError, ConfigurationError, ConnectorError
+from retentiond.model.decision import searches
+from retentiond.model.record import Action, OutcomeKind, Target
+from retentiond.store import ClockReading, PlanHeader, StepRow
+
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same for all steps of one run."""
+
+    run: str
+    workplace: Workplace
+    evidence: Evidence
+    now: datetime
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    stop: Callable[[], bool]
+    progress: Callable[[Progress], None]
+
+
+def run(
+    workplace: Workplace,
+    evidence: Evidence,
+    *,
+    reading: ClockReading,
+    trigger: str,
+    clock: Callable[[], datetime],
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _progress: None,
+    only: Sequence[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
+) -> RunReport:
+    """Do everything that is due at `reading.at`, for the rules named (all where none is).
+
+    `clock` gives the moment (aware UTC) for each entry of the log, `trigger` tells who asked: `command`, `schedule` or
+    `catch-up`. `stop` is asked between batches. Raises `AuditError` where the log does not verify, `StateError` where
+    log or store cannot be written: then nothing (more) is done.
+    """
+    chosen = workplace.chosen(only)
+    store, log, settings = evidence.store, evidence.log, workplace.settings
+    found = log.verify().problems
+    if found:
+        raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(found))
+    store.close_abandoned_runs(clock())
+    reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep)
+
+    doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
+    approved = bool(doubted) and clock_approved(store, reading.at)
+    believed = not doubted or approved
+    number = str(uuid.uuid4())
+    started = clock()
+    store.begin_run(number, trigger, workplace.digest, started)
+    log.event(
+        "run-start",
+        started,
+        run=number,
+        trigger=trigger,
+        policy_digest=workplace.digest,
+        tzdata=importlib.metadata.version("tzdata"),
+        clock="approved" if approved else "believed" if believed else "doubted",
+    )
+    failpoint("run-started")
+    if believed:
+        store.record_clock(reading)
+
+    this = _Run(number, workplace, evidence, reading.at, clock, sleep, stop, progress)
+    results: list[StepResult] = []
+    for assignment in chosen:
+        for action in assignment.steps:
+            if stop():
+                result = StepResult.of(assignment, action, Status.INTERRUPTED, None, "The run was told to stop before this step.")
+            elif not believed:
+                result = StepResult.of(assignment, action, Status.REFUSED, None, *doubted)
+            else:
+                result = _step(this, assignment, action)
+            results.append(result)
+            store.record_result(number, _row(result), clock())
+
+    status = _overall(results, reconciled)
+    ended = clock()
+    log.event("run-end", ended, run=number, status=status.value, counts=_counts(results, reconciled))
+    failpoint("run-ended")
+    log.checkpoint(ended)
+    failpoint("checkpointed")
+    store.end_run(number, status.value, _counts(results, reconciled), ended)
+    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled)
+
+
+def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
+    target = assignment.target.target
+    if any(Target(batch.intent.system, batch.intent.dataset) == target for batch in this.evidence.log.open_batches()):
+        why = f"A batch of {target} is still in doubt; nothing new is done there until it can be looked up."
+        return StepResult.of(assignment, action, Status.FAILED, None, why)
+    try:
+        with assignment.target.reader() as reader, open_spool(this.workplace.settings.state) as spool:
+            log = this.evidence.log
+            planned = plan_with(assignment, action, reader, this.now, log, spool.add, this.progress)
+            if planned.plan is None:
+                return planned
+            _log_plan(this, assignment, action, planned.plan)
+            failpoint("planned")
+            if planned.status is Status.REFUSED or planned.plan.due == 0:
+                return planned if planned.status is Status.REFUSED else replace(planned, status=Status.DONE)
+            return _enforce(this, assignment, planned.plan, reader, spool)
+    except (ConnectorError, ConfigurationError) as error:
+        return StepResult.of(assignment, action, Status.FAILED, None, str(error))
+
+
+def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader, spool: Spool) -> StepResult:
+    """Carry out a plan, if it is allowed; otherwise say why not."""
+    store, settings, rule = this.evidence.store, this.workplace.settings, assignment.rule
+
+    def refused(status: Status, *reasons: str) -> StepResult:
+        return StepResult.of(assignment, plan.action, status, plan, *reasons)
+
+    if not rule_approved(store, assignment, this.now):
+        return refused(
+            Status.REPORT,
+            f"Nobody has approved this version of rule {rule.id}, so it only reports. "
+            f"If the plan is right: `retentiond approve rule {rule.id} --by STAFF-ID`.",
+        )
+    doubt = target_doubt(this.clock(), reader.now(), settings.guards)
+    if doubt is not None:
+        return refused(Status.REFUSED, f"{plan.target}: {doubt}")
+    header = approved_plan(store, assignment, plan.action, this.now)
+    if header is None and rule.approval == "plan":
+        return refused(
+            Status.AWAITING,
+            f"Rule {rule.id} needs a person's word for each plan: "
+            f"`retentiond plan --rule {rule.id} -o FILE`, then `retentiond approve plan FILE --by STAFF-ID`.",
+        )
+    lately = store.done_since(rule.id, plan.action, this.now - A_DAY)
+    history = store.history(rule.id, plan.action)
+    objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=False)
+    by_plan = header is not None and (rule.approval == "plan" or bool(objections))
+    if by_plan:
+        objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=True)
+    if objections:
+        return refused(Status.REFUSED, *objections)
+    return _act(this, assignment, plan, reader, spool, header if by_plan else None)
+
+
+def _act(
+    this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader, spool: Spool, header: PlanHeader | None
+) -> StepResult:
+    settings, bound = this.workplace.settings, assignment.target
+    means = Means(
+        log=this.evidence.log,
+        target=bound,
+        reader=reader,
+        copies=plan.copies,
+        retry=settings.retry,
+        clock=this.clock,
+        sleep=this.sleep,
+        stop=this.stop,
+        errors=settings.guards.errors,
+    )
+    batches: Iterator[Sequence[DueRecord]] = spool.batches(min(settings.batch_size, bound.connector.batch_size))
+    if header is not None:
+        batches = only_approved(this.evidence, header, plan.target, batches)
+
+    def intent(due: datetime) -> Intent:
+        return Intent(
+            run=this.run,
+            rule=_rule_version(assignment),
+            rule_digest=assignment.digest,
+            plan_digest=header.digest if header else plan.digest,
+            system=plan.target.system,
+            dataset=plan.target.dataset,
+            action=plan.action,
+            due=due,
+        )
+
+    def tell(attempted: int) -> None:
+        this.progress(Progress(plan.rule, plan.target, plan.action, "act", attempted, plan.due))
+
+    tell(0)
+    done = execute(means, intent, batches, tell)
+    dealt_with = done.outcomes.total()
+    if header is not None and done.status is Status.DONE and dealt_with < plan.due:
+        done.status = Status.AWAITING
+        done.reasons.append(
+            f"{plan.due - dealt_with:,} more records of {plan.target} are due that the approved plan does not name; "
+            f"they need a plan and a word of their own."
+        )
+    return StepResult(
+        plan.rule, plan.rule_digest, plan.target, plan.action, done.status, plan, done.outcomes, done.rows, tuple(done.reasons)
+    )
+
+
+def _log_plan(this: _Run, assignment: Assignment, action: Action, plan: StepPlan) -> None:
+    cutoffs = searches(assignment.rule, assignment.zone, action, this.now)
+    this.evidence.log.event(
+        "plan",
+        this.clock(),
+        run=this.run,
+        rule=_rule_version(assignment),
+        rule_digest=assignment.digest,
+        plan_digest=plan.digest,
+        system=plan.target.system,
+        dataset=plan.target.dataset,
+        action=action.value,
+        cutoff=max(cutoff.before for cutoff in cutoffs).strftime("%Y-%m-%dT%H:%M:%SZ") if cutoffs else "none",
+        counts=plan.counts,
+    )
+
+
+def _rule_version(assignment: Assignment) -> str:
+    return f"{assignment.rule.id}@{assignment.digest[:16]}"
+
+
+def _row(result: StepResult) -> StepRow:
+    plan = result.plan
+    return StepRow(
+        rule=result.rule,
+        rule_digest=result.rule_digest,
+        system=result.target.system,
+        dataset=result.target.dataset,
+        action=result.action.value,
+        status=result.status.value,
+        population=plan.population if plan else 0,
+        due=plan.due if plan else 0,
+        done=result.done,
+        failed=result.outcomes.get(OutcomeKind.FAILED, 0) + result.outcomes.get(OutcomeKind.UNVERIFIED, 0),
+        kept=sum(plan.kept.values()) if plan else 0,
+        undatable=plan.undatable if plan else 0,
+        reason=" ".join(result.reasons),
+    )
+
+
+GRAVITY = (
+    Status.FAILED,
+    Status.INCOMPLETE,
+    Status.INTERRUPTED,
+    Status.REFUSED,
+    Status.AWAITING,
+    Status.REPORT,
+)
+"""The run as a whole ends like its gravest step."""
+
+
+def _overall(results: Sequence[StepResult], reconciled: Sequence[Reconciled]) -> Status:
+    if any(one.unresolved for one in reconciled):
+        return Status.FAILED
+    statuses = {result.status for result in results}
+    return next((status for status in GRAVITY if status in statuses), Status.DONE)
+
+
+def _counts(results: Sequence[StepResult], reconciled: Sequence[Reconciled]) -> dict[str, int]:
+    """The outcomes of a run by kind; what was found out about earlier, interrupted batches stands apart."""
+    total: Counter[str] = Counter(due=sum(result.plan.due for result in results if result.plan))
+    for result in results:
+        for kind, number in result.outcomes.items():
+            total[kind.value] += number
+    if reconciled:
+        total["resolved"] = sum(sum(one.outcomes.values()) for one in reconciled)
+    return dict(total)
