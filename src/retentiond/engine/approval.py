@@ -18,12 +18,14 @@ from retentiond.store import Approval, ClockReading, PlanHeader, Store
 PLAN_LIVES = timedelta(days=30)
 """An approved plan that was not carried out by then has to be made and looked at again."""
 
+LONGEST_ID = 64
+
 CLOCK_LIVES = timedelta(hours=1)
 """How long a person's word that the clock is right stands; the next run within it settles the matter."""
 
 
 def approve_rule(workplace: Workplace, evidence: Evidence, rule: str, by: str, now: datetime) -> Approval:
-    """Allow this very version of the rule to act; any change of it, or of how its data set is reached, needs a new word.
+    """Allow this version of the rule to act; any change of it, or of how its data is reached, needs a new word.
 
     `by` is a staff id, not a name. Raises `ConfigurationError` for an unknown rule.
     """
@@ -42,7 +44,7 @@ def approve_plan(workplace: Workplace, evidence: Evidence, file: Path, by: str, 
         for header in plan_file.headers:
             if (header.rule, header.rule_digest) not in current:
                 raise ConfigurationError(
-                    f"{file}: the plan was made for another version of rule {header.rule}. Make it anew with `retentiond plan -o`."
+                    f"{file}: the plan was made for another version of rule {header.rule}. Make it anew: `retentiond plan -o`."
                 )
         return tuple(_approve_step(evidence, plan_file, number, staff, now) for number in range(len(plan_file.headers)))
 
@@ -60,7 +62,9 @@ def _approve_step(evidence: Evidence, plan_file: PlanFile, number: int, by: str,
         counts=planned.counts,
     )
     evidence.store.save_plan(header, plan_file.records(number))
-    return _record(evidence, Approval("plan", _step_name(planned.rule, planned.action), planned.digest, by, now, now + PLAN_LIVES))
+    return _record(
+        evidence, Approval("plan", _step_name(planned.rule, planned.action), planned.digest, by, now, now + PLAN_LIVES)
+    )
 
 
 def approve_clock(evidence: Evidence, reading: ClockReading, by: str) -> Approval:
@@ -118,8 +122,8 @@ def _step_name(rule: str, action: str) -> str:
 
 
 def _staff(by: str) -> str:
-    if not by.strip() or len(by) > 64 or not by.isprintable() or not by.isascii():
-        raise ConfigurationError("Say who approves with `--by`: a staff id of 1 to 64 plain characters, better than a person's name.")
+    if not by.strip() or len(by) > LONGEST_ID or not by.isprintable() or not by.isascii():
+        raise ConfigurationError(
+            "Say who approves with `--by`: a staff id of 1 to 64 plain characters, better than a person's name."
+        )
     return by.strip()
-
-

@@ -1,4 +1,4 @@
-"""The clock verdict: may what the machine's clock says be believed?
+"""The clock verdict: whether what the machine's clock says may be believed.
 
 A clock that jumped ahead makes everything due at once; one that was set back makes the log lie about its order.
 So each run compares its reading with the last one kept, with the deletion log and, per system, with the
@@ -25,7 +25,10 @@ def doubts(reading: ClockReading, last: ClockReading | None, last_entry: datetim
     back = timedelta(seconds=guards.clock_back)
     mend = "Set the clock right, or, if it is right, say so with `retentiond approve clock --by NAME`."
     if last_entry is not None and reading.at < last_entry - back:
-        found.append(f"The clock shows {_text(reading.at)}, but the deletion log was last written at {_text(last_entry)}: it was set back. {mend}")
+        found.append(
+            f"The clock shows {_text(reading.at)}, but the deletion log was written at {_text(last_entry)}: "
+            f"it was set back. {mend}"
+        )
     if last is None:
         return found
     if reading.at < last.at - back:
@@ -35,7 +38,8 @@ def doubts(reading: ClockReading, last: ClockReading | None, last_entry: datetim
         ahead = (reading.at - last.at) - passed
         if ahead > SAME_BOOT_TOLERANCE:
             found.append(
-                f"The clock gained {_span(ahead)} on the time that really passed since {_text(last.at)}: it was set forward. {mend}"
+                f"The clock gained {_span(ahead)} on the time that really passed since {_text(last.at)}: "
+                f"it was set forward. {mend}"
             )
     elif reading.at - last.at > timedelta(days=guards.clock_ahead_days):
         found.append(

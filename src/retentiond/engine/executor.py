@@ -32,6 +32,7 @@ class Means:
 
     log: DeletionLog
     target: BoundTarget
+    action: Action
     reader: Reader
     """Asked again after each batch."""
     copies: tuple[Copy, ...]
@@ -56,7 +57,9 @@ class Done:
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count a concluded batch."""
         self.outcomes.update(outcome.kind for outcome in outcomes)
-        self.rows += sum(outcome.rows or 1 for outcome in outcomes if outcome.kind in {OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES})
+        self.rows += sum(
+            outcome.rows or 1 for outcome in outcomes if outcome.kind in {OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES}
+        )
         if self.troubled:
             self.status = Status.INCOMPLETE
 
@@ -86,8 +89,10 @@ def execute(
                 done.status = Status.INTERRUPTED
                 break
             if role is None:
-                role = patiently(lambda: open_role(means.target, intent(batch[-1].due_at).action), means.retry, means.sleep)
-            opened = means.log.intend(intent(max(record.due_at for record in batch)), [record.ref for record in batch], means.clock())
+                role = patiently(lambda: open_role(means.target, means.action), means.retry, means.sleep)
+            opened = means.log.intend(
+                intent(max(record.due_at for record in batch)), [record.ref for record in batch], means.clock()
+            )
             failpoint("intended")
             try:
                 outcomes = _act(means, opened, role)
@@ -96,7 +101,7 @@ def execute(
                 role.close()
                 role = None
                 failpoint("unknown")
-                outcomes = patiently(lambda: look(means.target, opened.intent.action, opened.records), means.retry, means.sleep)
+                outcomes = _look(means, opened)
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")
@@ -120,7 +125,7 @@ def execute(
 
 def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     """Act on one intended batch and read it back; raises `OutcomeUnknownError` where nobody knows what happened."""
-    action, target, refs = opened.intent.action, means.target.target, opened.records
+    action, target, refs = means.action, means.target.target, opened.records
 
     def attempt() -> list[Answer]:
         return act(role, refs, Permit(opened.batch, action, target, refs))
@@ -135,6 +140,10 @@ def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     acted_at = means.clock()
     seen = _read_back(means, refs)
     return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
+
+
+def _look(means: Means, opened: OpenBatch) -> list[Outcome]:
+    return patiently(lambda: look(means.target, means.action, opened.records), means.retry, means.sleep)
 
 
 def _read_back(means: Means, refs: Sequence[RecordRef]) -> Sequence[Presence | None]:

@@ -52,8 +52,8 @@ def refusals(
         most_usual = max(guards.spike * usual, guards.spike_floor)
         if plan.due > most_usual:
             found.append(
-                f"Rule {plan.rule} would {plan.action} {plan.due:,} records; {usual:,.0f} are usual and {most_usual:,.0f} the most "
-                f"without a look. If it is right, save this plan and approve it: "
+                f"Rule {plan.rule} would {plan.action} {plan.due:,} records; {usual:,.0f} are usual and {most_usual:,.0f} "
+                f"the most without a look. If it is right, save this plan and approve it: "
                 f"`retentiond plan --rule {plan.rule} -o FILE`, `retentiond approve plan FILE --by NAME`."
             )
     return found

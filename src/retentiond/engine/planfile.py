@@ -59,13 +59,15 @@ def write_plan_file(
     part = path.with_name(f".{path.name}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             results = _write(file, workplace, handles, now, only, progress)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise StateError(f"The plan cannot be written to {path} ({error.strerror}). Name a place that can be written to.") from None
+        raise StateError(
+            f"The plan cannot be written to {path} ({error.strerror}). Name a place that can be written to."
+        ) from None
     finally:
         part.unlink(missing_ok=True)
     return results

@@ -52,7 +52,7 @@ def plan_step(
     rule, zone, target = assignment.rule, assignment.zone, assignment.target.target
     named = hashlib.sha256()
     kept: Counter[str] = Counter()
-    due = past_cap = undatable = examined = 0
+    due = past_cap = undatable = 0
     oldest: datetime | None = None
     latest: datetime | None = None
     samples: list[RecordRef] = []
@@ -62,10 +62,9 @@ def plan_step(
         undatable += len(page)
         samples += page[: SAMPLES - len(samples)]
 
-    for ref in _candidates(reader, searches(rule, zone, action, now), action):
+    for examined, ref in enumerate(_candidates(reader, searches(rule, zone, action, now), action)):
         if examined % EVERY == 0:
             progress(Progress(rule.id, target, action, "plan", examined, population))
-        examined += 1
         decision = decide(rule, zone, ref.dates, ref.blocked, now)
         if decision.step is action:
             moment = _moment(decision, action, target)

@@ -46,7 +46,8 @@ def _resolve(
             target,
             action,
             {},
-            f"The settings no longer know {target}, of which a batch was interrupted. Add it again, so that the batch can be looked up.",
+            f"The settings no longer know {target}, of which a batch was interrupted. "
+            f"Add it again, so that the batch can be looked up.",
         )
     try:
         outcomes = patiently(lambda: look(bound, action, batch.records), retry, sleep)
@@ -67,7 +68,9 @@ def look(bound: BoundTarget, action: Action, refs: Sequence[RecordRef]) -> list[
     with open_role(bound, action), bound.reader() as reader:
         seen = reader.present(refs)
         if len(seen) != len(refs):
-            raise ConnectorError(f"The connector of {bound.target} did not answer for every record; this is a defect of it.", "malformed")
+            raise ConnectorError(
+                f"The connector of {bound.target} did not answer for every record; this is a defect of it.", "malformed"
+            )
         return [probed(action, _same(reader, ref, presence)) for ref, presence in zip(refs, seen, strict=True)]
 
 

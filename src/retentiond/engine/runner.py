@@ -175,6 +175,7 @@ def _act(
     means = Means(
         log=this.evidence.log,
         target=bound,
+        action=plan.action,
         reader=reader,
         copies=plan.copies,
         retry=settings.retry,

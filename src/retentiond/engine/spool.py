@@ -64,7 +64,7 @@ class Spool:
 def open_spool(directory: Path) -> Iterator[Spool]:
     """A new, empty spool on the disk of `directory`; gone when closed or when the process dies."""
     try:
-        file = tempfile.TemporaryFile("w+", dir=directory, encoding="utf-8", errors="surrogatepass")
+        file = tempfile.TemporaryFile("w+", dir=directory, encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - closed below
     except OSError as error:
         raise _unwritable(error) from None
     with file:
@@ -72,7 +72,9 @@ def open_spool(directory: Path) -> Iterator[Spool]:
 
 
 def _unwritable(error: OSError) -> StateError:
-    return StateError(f"The plan cannot be kept in the state directory ({error.strerror}). Free space there, or give write access.")
+    return StateError(
+        f"The plan cannot be kept in the state directory ({error.strerror}). Free space there, or give write access."
+    )
 
 
 def _out(moment: Moment | None) -> Any:

@@ -1,0 +1,70 @@
+"""Reads the date in a file's name. What the name leaves open is taken at its latest."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from retentiond.connector import Moment
+from retentiond_files.instant import latest_instant
+
+_DIRECTIVES = {"Y": r"\d{4}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
+_NEEDS = {"m": "Y", "d": "m", "H": "d", "M": "H", "S": "M"}
+
+
+@dataclass(frozen=True, slots=True)
+class NamePattern:
+    """`access-%Y-%m-%d.log*`: directives of strftime, `*` for anything but a slash, everything else as it stands."""
+
+    expression: re.Pattern[str]
+    has_hour: bool
+    whole_path: bool
+    """True where the pattern has a slash and is held against the whole relative path."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError where a directive is unknown, doubled, or lacks the coarser one."""
+        seen: set[str] = set()
+        parts: list[str] = []
+        for piece in re.findall(r"%.?|\*|[^%*]+", text, flags=re.DOTALL):
+            if piece == "*":
+                parts.append("[^/]*")
+            elif piece == "%%":
+                parts.append("%")
+            elif piece.startswith("%"):
+                name = piece[1:]
+                if name not in _DIRECTIVES or name in seen:
+                    raise ValueError("knows %Y %m %d %H %M %S, each once, and %% for a percent sign")
+                seen.add(name)
+                parts.append(f"(?P<{name}>{_DIRECTIVES[name]})")
+            else:
+                parts.append(re.escape(piece))
+        if "Y" not in seen or any(name in seen and needs not in seen for name, needs in _NEEDS.items()):
+            raise ValueError("must name a year, and with each finer part the coarser ones, such as %Y-%m-%d")
+        return cls(re.compile("".join(parts)), "H" in seen, "/" in text)
+
+    def moment(self, parts: tuple[str, ...], zone: ZoneInfo | None) -> Moment | None:
+        """The date named by the path `parts`; None where it does not match or names no day that exists.
+
+        A plain date where the pattern has no hour, otherwise aware UTC, the later one where a clock hand is ambiguous.
+        """
+        match = self.expression.fullmatch("/".join(parts) if self.whole_path else parts[-1])
+        if match is None:
+            return None
+        said = {name: int(text) for name, text in match.groupdict().items()}
+        try:
+            month = said.get("m", 12)
+            day = said.get("d") or calendar.monthrange(said["Y"], month)[1]
+            if zone is None:
+                return date(said["Y"], month, day)
+            second = said.get("S")
+            local = datetime(  # noqa: DTZ001 - wall time, given its zone in the next line
+                said["Y"], month, day, said["H"], said.get("M", 59), 59 if second is None else second, 999_999 if second is None else 0
+            )
+            return latest_instant(local, zone)
+        except (ValueError, OverflowError):
+            return None

@@ -1,0 +1,274 @@
+"""What the settings say about a database, and about one data set in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+import sqlalchemy as sa
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
+
+from retentiond.connector import ConnectionOptions, Secret, TargetOptions
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+"""The databases whose sessions this connector knows to make read-only, durable and free of zones; and the driver of each."""
+
+_SECRETS_IN_QUERY = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _column(name: str) -> str:
+    if not name:
+        raise ValueError("a column needs a name")
+    return name
+
+
+def _table(name: str) -> str:
+    parts = name.split(".")
+    if not all(parts) or len(parts) > 2:  # noqa: PLR2004 - schema and table
+        raise ValueError("write `table` or `schema.table`")
+    return name
+
+
+Column = Annotated[str, AfterValidator(_column)]
+Table = Annotated[str, AfterValidator(_table)]
+Value = StrictBool | StrictInt | StrictStr
+"""A plain value to compare a column with, or to set it to; text is never read as SQL."""
+Matches = Annotated[dict[Column, Value], Field(min_length=1)]
+"""Columns and the value each of them has; all together."""
+
+
+def _life(text: str) -> str:
+    if text != "unknown":
+        try:
+            life = TypeAdapter(timedelta).validate_python(text) if text.startswith("P") else None
+        except ValueError:
+            life = None
+        if life is None or any(unit in text.partition("T")[0] for unit in "YM") or life <= timedelta(0):
+            raise ValueError("write a fixed time in weeks, days or hours such as P30D or PT12H, or `unknown`")
+    return text
+
+
+class SurvivingCopy(_Part):
+    """A kind of copy that outlives a delete, as the operator declares it."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """What it is: backups, write-ahead log, binary log, replica."""
+    lives: Annotated[str, AfterValidator(_life)] = "unknown"
+    """How long at the longest after the delete, such as `P30D`; `unknown` where nobody can say."""
+
+    def duration(self) -> timedelta | None:
+        """The life as a span of time; None where it is unknown."""
+        return None if self.lives == "unknown" else TypeAdapter(timedelta).validate_python(self.lives)
+
+
+class Credential(_Part):
+    """Another role of the database."""
+
+    user: Annotated[str, Field(min_length=1)]
+    password: Secret | None = None
+    """Absent where the database asks for none."""
+
+
+class SqlConnection(ConnectionOptions):
+    """How to reach one database."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: str
+    """SQLAlchemy URL without a password: `postgresql://role@host/database`, `mariadb://…` or `sqlite:////path/to/file`."""
+    password: Secret | None = None
+    """Where the password of the URL's role lies; absent where the database asks for none."""
+    reader: Credential | None = None
+    """A role with the right to read only, for everything that searches; absent means the URL's role, in read-only sessions."""
+    connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 10
+    statement_timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
+    """How long one statement may take."""
+    lock_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 15
+    """How long to wait for a row that somebody else holds."""
+    copies: tuple[SurvivingCopy, ...] | None = None
+    """Which copies outlive a delete in this system; absent means that nobody has said, which is what is then reported."""
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, text: str) -> str:
+        try:
+            url = sa.make_url(text)
+        except sa.exc.ArgumentError:
+            raise ValueError("this is no database URL; write it like postgresql://role@host/database") from None
+        if url.password is not None or _SECRETS_IN_QUERY & url.query.keys():
+            raise ValueError("a password has no place in the URL; leave it out and name where it lies in `password`")
+        backend, _, driver = url.drivername.partition("+")
+        if backend not in DRIVERS:
+            raise ValueError("this kind of database is not known; allowed are sqlite, postgresql, mariadb and mysql")
+        if driver not in {"", DRIVERS[backend].partition("+")[2]} and not (backend == "sqlite" and driver == "pysqlite"):
+            raise ValueError(f"leave the driver out of the URL; the one that is used is {DRIVERS[backend]}")
+        if backend == "sqlite" and (url.query or not url.database or not PurePosixPath(url.database).is_absolute()):
+            raise ValueError("a SQLite file is named by its absolute path and nothing else: sqlite:////path/to/file")
+        if backend != "sqlite" and not url.database:
+            raise ValueError("the URL must name the database: postgresql://role@host/database")
+        return text
+
+    def address(self) -> sa.URL:
+        """The URL with the driver this connector uses, still without a password."""
+        url = sa.make_url(self.url)
+        return url.set(drivername=DRIVERS[url.get_backend_name()])
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("this time zone is not known; write an IANA name such as Europe/Berlin or UTC")
+    return name
+
+
+class DateColumn(_Part):
+    """A column that holds one of the record's dates. NULL, and what cannot be read as a date, is an unknown date."""
+
+    column: Column
+    kind: Literal["date", "timestamp", "local-timestamp", "epoch"]
+    """`date`: a day. `timestamp`: an instant, zone included. `local-timestamp`: wall time in `zone`. `epoch`: a number in `unit`."""
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
+    """The IANA zone of a `local-timestamp`; required there and refused elsewhere."""
+    unit: Literal["seconds", "milliseconds", "microseconds"] | None = None
+    """What an `epoch` counts since 1970-01-01 UTC; required there and refused elsewhere."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if (self.kind == "local-timestamp") != (self.zone is not None):
+            raise ValueError("`zone` belongs to kind local-timestamp: required there, refused elsewhere")
+        if (self.kind == "epoch") != (self.unit is not None):
+            raise ValueError("`unit` belongs to kind epoch: required there, refused elsewhere")
+        return self
+
+    def zone_info(self) -> ZoneInfo:
+        """The zone of a `local-timestamp`."""
+        assert self.zone is not None
+        return ZoneInfo(self.zone)
+
+
+class Part(_Part):
+    """Rows of another table that are parts of the record and go with it."""
+
+    table: Table
+    refers: Annotated[dict[Column, Column], Field(min_length=1)]
+    """Columns of this table, each with the column of the table above that it refers to; that must be unique there."""
+    parts: tuple[Part, ...] = ()
+    """Parts of these parts."""
+
+
+class Block(_Part):
+    """How a record is blocked: by a flag in its row, or by moving the row into another table."""
+
+    flag: Matches | None = None
+    """Columns and the values that mean blocked: `{is_blocked: true}`."""
+    at: Column | None = None
+    """A column that takes the moment of blocking, from the database's clock in UTC; absent where there is none."""
+    moved_to: Table | None = None
+    """A table with (at least) the same columns, out of reach of normal work."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.flag is None) == (self.moved_to is None):
+            raise ValueError("say exactly one of `flag`, `moved_to`")
+        if self.flag is not None and self.at in self.flag:
+            raise ValueError("`at` cannot be a column of `flag`")
+        return self
+
+
+class Constant(_Part):
+    """Sets the column to one value for everybody."""
+
+    constant: Value
+
+
+class GeneralizeDate(_Part):
+    """Keeps of a date only the year or the month; the rest becomes the first day of it, at midnight."""
+
+    generalize_date: Annotated[Literal["year", "month"], Field(alias="generalize-date")]
+
+
+class Pseudonym(_Part):
+    """Replaces the value by its keyed digest (HMAC-SHA-256, 32 hex digits).
+
+    This pseudonymizes and does not anonymize: who holds the key can link the values again.
+    """
+
+    pseudonym: Secret
+    """Where the key lies."""
+
+
+Strategy = Literal["null", "redact", "truncate-ip"] | Constant | GeneralizeDate | Pseudonym | None
+"""What becomes of a column; an unquoted YAML `null` means the same as the word."""
+
+
+class Anonymize(_Part):
+    """How a record is anonymized."""
+
+    columns: Annotated[dict[Column, Strategy], Field(min_length=1)]
+    marker: Matches
+    """Columns and values that are set with it, and by which an anonymized record is told from others: `{anonymized: true}`."""
+    kept: tuple[Column, ...] = ()
+    """Columns that may stay as they are. A column that is named nowhere in the data set is refused by the preflight."""
+    parts: Literal["delete", "keep"] | None = None
+    """What becomes of the declared parts; required where there are any."""
+
+
+class SqlDataset(TargetOptions):
+    """One data set: the rows of a table, with their parts."""
+
+    table: Table
+    key: Annotated[tuple[Column, ...], Field(min_length=1)]
+    """The columns that tell a row from all others."""
+    dates: Annotated[dict[str, DateColumn], Field(min_length=1)]
+    """The dates that rules may start from, by the name that rules use."""
+    unchanged: tuple[Column, ...] = ()
+    """Further columns that decide: a record of which one changed since it was found is left alone."""
+    identity: tuple[Column, ...] = ()
+    """Columns that never change in a record's life; they tell it from a stranger under a re-used key."""
+    only: dict[Column, Value | None | Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    """Only the rows where each column has this value, or one of these; null means NULL. Absent means all rows."""
+    parts: tuple[Part, ...] = ()
+    block: Block | None = None
+    """Absent where records of this data set cannot be blocked."""
+    anonymize: Anonymize | None = None
+    """Absent where records of this data set cannot be anonymized."""
+    copies: tuple[SurvivingCopy, ...] = ()
+    """Copies of this data set's records that outlive a delete, besides those of the whole system: exports, search tables."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        deciding = {*self.key, *(date.column for date in self.dates.values()), *self.unchanged, *self.identity, *self.only}
+        set_by_us = [
+            ("block.flag", set(self.block.flag or ()) | ({self.block.at} if self.block.at else set()) if self.block else set()),
+            ("anonymize.columns", set(self.anonymize.columns) if self.anonymize else set()),
+            ("anonymize.marker", set(self.anonymize.marker) if self.anonymize else set()),
+        ]
+        for number, (name, columns) in enumerate(set_by_us):
+            others = deciding.union(*(other for _, other in set_by_us[:number]))
+            if columns & others:
+                raise ValueError(
+                    f"{name} would change the column {min(columns & others)}, which decides about the record or is set otherwise"
+                )
+        if self.block and self.block.moved_to and self.parts:
+            raise ValueError("block.moved_to cannot move parts along; use a flag for a data set with parts")
+        if self.block and self.block.moved_to and self.block.moved_to == self.table:
+            raise ValueError("block.moved_to must name another table")
+        if self.anonymize and bool(self.parts) != (self.anonymize.parts is not None):
+            raise ValueError("anonymize.parts (delete or keep) belongs to a data set with parts: required there, refused elsewhere")
+        return self

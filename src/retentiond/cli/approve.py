@@ -1,0 +1,68 @@
+"""`retentiond approve`: a named person allows a rule's version, a plan, or the clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retentiond.cli.session import settings_of
+from retentiond.cli.terminal import say
+from retentiond.daemon.clock import read_clock, utc_now
+from retentiond.engine.approval import approve_clock, approve_plan, approve_rule
+from retentiond.engine.evidence import open_evidence
+from retentiond.engine.workplace import read_workplace
+from retentiond.errors import ConfigurationError
+from retentiond.report.shown import moment, shown
+
+By = Annotated[str, typer.Option("--by", metavar="STAFF-ID", help="Who approves: a staff id rather than a name; it is logged.")]
+
+approve = typer.Typer(no_args_is_help=True, help="Let a named person allow a rule's version, a plan, or the clock.")
+
+
+@approve.command("rule")
+def rule(
+    context: typer.Context,
+    by: By,
+    rules: Annotated[list[str] | None, typer.Argument(metavar="RULE...", show_default=False, help="The rules.")] = None,
+    all_rules: Annotated[bool, typer.Option("--all", help="All rules of all policies.")] = False,
+) -> None:
+    """Allow the present version of rules to act. A change of a rule, or of its data set's settings, needs a new word."""
+    if bool(rules) == all_rules:
+        raise ConfigurationError("Name the rules to approve, or say --all.")
+    settings = settings_of(context)
+    workplace = read_workplace(settings)
+    names = rules or [assignment.rule.id for assignment in workplace.assignments]
+    workplace.chosen(names)
+    with open_evidence(settings, utc_now()) as evidence:
+        for name in names:
+            approval = approve_rule(workplace, evidence, name, by, utc_now())
+            say([f"Rule {shown(approval.name)}, version {approval.digest[:16]}, is approved by {shown(approval.by)}."])
+
+
+@approve.command("plan")
+def plan(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plan made by `retentiond plan -o FILE`.")],
+    by: By,
+) -> None:
+    """Allow exactly the records a plan names, as long as none of them changes."""
+    settings = settings_of(context)
+    workplace = read_workplace(settings)
+    now = utc_now()
+    with open_evidence(settings, now) as evidence:
+        for approval in approve_plan(workplace, evidence, file, by, now):
+            until = f" until {moment(approval.expires)}" if approval.expires else ""
+            say([f"Plan {approval.digest[:16]} ({shown(approval.name)}) is approved by {shown(approval.by)}{until}."])
+
+
+@approve.command("clock")
+def clock(context: typer.Context, by: By) -> None:
+    """Say that the machine's clock is right although it jumped."""
+    settings = settings_of(context)
+    reading = read_clock()
+    with open_evidence(settings, reading.at) as evidence:
+        approval = approve_clock(evidence, reading, by)
+    until = f" until {moment(approval.expires)}" if approval.expires else ""
+    say([f"The clock ({moment(reading.at)}) is approved by {shown(approval.by)}{until}."])

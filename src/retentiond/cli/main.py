@@ -1,0 +1,105 @@
+"""The program `retentiond`: its commands, and the one place where an error becomes words and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from retentiond import __version__
+from retentiond.cli.approve import approve
+from retentiond.cli.audit import audit
+from retentiond.cli.check import check
+from retentiond.cli.connectors import connectors
+from retentiond.cli.crash import write_crash_report
+from retentiond.cli.daemon import daemon
+from retentiond.cli.demo.command import demo
+from retentiond.cli.explain import explain
+from retentiond.cli.plan import plan
+from retentiond.cli.policy import policy
+from retentiond.cli.run import run
+from retentiond.cli.status import status
+from retentiond.cli.systems import systems
+from retentiond.cli.terminal import note
+from retentiond.errors import RetentiondError
+
+BUG = 3
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="retentiond",
+    help="Enforces retention rules: deletes, blocks or anonymizes records when they are due, and proves it.",
+    epilog="Exit status: 0 done; 1 something failed; 2 usage, settings or policy; 3 a bug; 4 refused by a guard or not "
+    "approved; 5 the deletion log is not trustworthy; 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"retentiond {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def retentiond(
+    context: typer.Context,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The settings; otherwise $RETENTIOND_SETTINGS, or /etc/retentiond/retentiond.yaml."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Remember what every command needs."""
+    del version
+    context.obj = settings
+
+
+for command in (check, plan, run, daemon, explain, status, systems, connectors, demo):
+    app.command()(command)
+for name, group in (("approve", approve), ("audit", audit), ("policy", policy)):
+    app.add_typer(group, name=name)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that `words` name (those of the process where left out) and return its exit status.
+
+    Nothing is raised: an expected error is told on stderr, a bug is told by its class and written to a report.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name in a system may hold what the terminal's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our pipe went away; what Python flushes at its end must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        app(list(words), prog_name="retentiond")
+    except SystemExit as end:
+        return cast("int", end.code or 0)
+    except RetentiondError as error:
+        note(str(error))
+        return error.exit_status
+    except KeyboardInterrupt:
+        note("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one handler: whatever else arrives here is a bug, and is told as one
+        note(write_crash_report(error, words))
+        return BUG
+    return 0

@@ -1,0 +1,52 @@
+"""What every command begins with: the settings that `--settings` names."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import typer
+
+from retentiond.errors import ConfigurationError
+from retentiond.model.record import Target
+from retentiond.settings import Settings, load_settings
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of this call; raise `ConfigurationError` where they are missing or wrong."""
+    return load_settings(settings_file(context))
+
+
+def settings_file(context: typer.Context) -> Path | None:
+    """The file that `--settings` names; None where the default places are meant."""
+    file = context.find_root().obj
+    assert file is None or isinstance(file, Path)
+    return file
+
+
+def moment_of(text: str | None, now: datetime) -> datetime:
+    """The moment that `--as-of` names, aware UTC; `now` where it is left out. A day alone means its beginning in UTC.
+
+    Raises `ConfigurationError` for a text that is no ISO 8601 date, and for a time without a zone.
+    """
+    if text is None:
+        return now
+    try:
+        if len(text) == len("2027-01-01"):
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            "The moment after --as-of is no ISO 8601 date. Write 2027-01-01, or a time with its zone: 2027-01-01T00:00:00+01:00."
+        ) from None
+    if value.tzinfo is None:
+        raise ConfigurationError("The time after --as-of has no zone. Add one: 2027-01-01T00:00:00+01:00, or Z for UTC.")
+    return value.astimezone(UTC)
+
+
+def target_of(text: str) -> Target:
+    """The data set written as SYSTEM/DATASET; raise `ConfigurationError` for any other form."""
+    system, slash, dataset = text.partition("/")
+    if not (system and slash and dataset):
+        raise ConfigurationError("Name the data set as SYSTEM/DATASET, as `retentiond systems` lists them.")
+    return Target(system, dataset)

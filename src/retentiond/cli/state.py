@@ -1,0 +1,35 @@
+"""Looks into the state without making it: reading commands work before the first run, and where nothing may be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retentiond.cli.terminal import note
+from retentiond.engine.evidence import open_store_of
+from retentiond.errors import StateError
+from retentiond.settings import Settings
+from retentiond.store import Store
+
+
+@contextmanager
+def existing_store(settings: Settings) -> Iterator[Store | None]:
+    """The store where there is one; None before the first run. Raises `StateError` where it cannot be opened."""
+    if settings.database is None and not (settings.state / "state.db").is_file():
+        yield None
+        return
+    with open_store_of(settings) as store:
+        yield store
+
+
+def approved_digests(settings: Settings) -> frozenset[str] | None:
+    """Digests of the rule versions that may act; None, and a remark on stderr, where the state cannot be asked.
+
+    Only told beside a plan: whether a run acts is decided by the run.
+    """
+    try:
+        with existing_store(settings) as store:
+            return frozenset(one.digest for one in store.approvals() if one.subject == "rule") if store else frozenset()
+    except StateError as error:
+        note(f"Whether the rules are approved cannot be told. {error}")
+        return None

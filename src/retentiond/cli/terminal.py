@@ -1,0 +1,68 @@
+"""Where words go: the result to stdout, everything else to stderr, progress only where somebody watches."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from retentiond.engine.values import Progress
+from retentiond.report.shown import shown
+
+PIPE_WIDTH = 100
+"""Columns where nobody's terminal tells; long text wraps there, nothing is cut off."""
+
+
+def console(stream: TextIO) -> Console:
+    """A console that takes text as it is: no markup, no emoji names, colours only on a terminal and without NO_COLOR."""
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def say(renderables: Iterable[RenderableType]) -> None:
+    """Write a result for a person to stdout."""
+    out = console(sys.stdout)
+    for renderable in renderables:
+        out.print(renderable)
+
+
+def say_json(value: object) -> None:
+    """Write a result for a program to stdout; ASCII only, so that no control character of a record gets through."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def note(text: str) -> None:
+    """Write a remark to stderr, beside the result."""
+    console(sys.stderr).print("\n".join(shown(line) for line in text.split("\n")), soft_wrap=True)
+
+
+@contextmanager
+def progress_bars(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
+    """Hand out a function that shows how far each step is; it shows nothing unless stderr is a terminal."""
+    screen = console(stream or sys.stderr)
+    if not screen.is_terminal:
+        yield lambda _progress: None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=screen, transient=True) as bars:
+        tasks: dict[tuple[str, str, str], int] = {}
+
+        def show(progress: Progress) -> None:
+            name = (progress.rule, str(progress.action), progress.phase)
+            if name not in tasks:
+                verb = "planning" if progress.phase == "plan" else str(progress.action)
+                tasks[name] = bars.add_task(f"{shown(progress.rule)}: {verb}", total=progress.total)
+            bars.update(tasks[name], completed=progress.done, total=progress.total)  # type: ignore[arg-type]  # TaskID is an int
+
+        yield show

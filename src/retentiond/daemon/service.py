@@ -1,0 +1,329 @@
+"""The service: one loop that waits, starts runs, hears signals, and tells others whether it lives."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from retentiond.daemon.clock import steady, utc_now
+from retentiond.daemon.notify import Notifier
+from retentiond.daemon.scheduler import Schedule, missed
+from retentiond.daemon.signals import Inbox, Word, open_inbox
+from retentiond.daemon.work import Make, Work, make_run
+from retentiond.engine.evidence import open_evidence, open_store_of
+from retentiond.engine.values import RunReport
+from retentiond.engine.workplace import Workplace, read_workplace
+from retentiond.errors import AuditError, ConfigurationError, RetentiondError, StateError
+from retentiond.logs import configure
+from retentiond.settings import Settings, load_settings
+from retentiond.store.lock import exclusive
+
+STALLED_AFTER = timedelta(minutes=30)
+"""A run that shows no progress for so long is taken for hung. One batch, or one count of a big table, may take its time."""
+
+BEAT_EVERY = 60.0
+"""Seconds between two signs of life in the store."""
+
+ROUND = 10.0
+"""Seconds: the loop never sleeps longer, so that a clock that was set, or a machine that woke up, is noticed."""
+
+STEP_BACK = timedelta(seconds=60)
+"""A clock that goes back by more than this has been set."""
+
+TRY_AGAIN = timedelta(hours=1)
+"""When a run that could not be made at all is tried again, unless the schedule is sooner."""
+
+RUNS_LOOKED_AT = 200
+"""How many stored runs are searched for the last whole one of ours."""
+
+log = structlog.get_logger("retentiond.daemon")
+
+
+def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTER, make: Make = make_run) -> int:
+    """Be the service until SIGTERM or SIGINT, and return 0; the batch in hand is finished first.
+
+    `settings_path` is the settings file, looked for in the usual places where it is None. Raises `ConfigurationError`
+    and `StateError` where the service cannot start (also: a second one on the same state), `AuditError` as soon as the
+    deletion log is not trustworthy, and whatever a bug raises: a supervisor is to see it.
+    """
+    faulthandler.enable()  # the watchdog ends a hung process by SIGABRT; this leaves in the journal where it hung
+    with ExitStack() as stack:
+        inbox = stack.enter_context(open_inbox())
+        notifier = Notifier.from_environment(os.environ, os.getpid())
+        workplace = _read(settings_path)
+        _make_state_directory(workplace.settings.state)
+        stack.enter_context(exclusive(workplace.settings.state / "retentiond.lock", "the daemon"))
+        service = Service(settings_path, workplace, inbox, notifier, stalled_after.total_seconds(), make)
+        stack.callback(service.close)
+        service.start()
+        return service.loop()
+
+
+@dataclass(slots=True)
+class _Moments:
+    """When the loop last did what it does now and then, on the steady clock; None where it has not yet."""
+
+    beat: float | None = None
+    fed: float | None = None
+
+
+class Service:
+    """The loop's state. All methods belong to one thread; a run has its own and is only looked at."""
+
+    def __init__(
+        self, settings_path: Path | None, workplace: Workplace, inbox: Inbox, notifier: Notifier, stalled_after: float, make: Make
+    ) -> None:
+        """`stalled_after` is in seconds."""
+        self.settings_path = settings_path
+        self.workplace = workplace
+        self.inbox = inbox
+        self.notifier = notifier
+        self.stalled_after = stalled_after
+        self.make = make
+        self.work: Work | None = None
+        self.wanted: str | None = None
+        """What triggers the next run; None while none is wanted."""
+        self.stopping = False
+        self.stalled = False
+        self.remark = ""
+        """What a person should know beside what is going on, for the status line."""
+        self.retry_at: datetime | None = None
+        self._moments = _Moments()
+        self._round_at = utc_now()
+        self.schedule = Schedule(workplace.settings.schedule, workplace.settings.schedule_zone, self._due)
+
+    def start(self) -> None:
+        """Check store and log, decide whether a run was missed, and report for duty.
+
+        Raises `StateError` and `AuditError` where store or log cannot be used: better not to start than to start blind.
+        """
+        settings, now = self.workplace.settings, utc_now()
+        with open_evidence(settings, now) as evidence:
+            in_doubt = len(evidence.log.open_batches())
+            since = missed(settings.schedule, settings.schedule_zone, evidence.store.runs(RUNS_LOOKED_AT), now)
+        if in_doubt or since is not None:
+            self.wanted = "catch-up"
+        log.info("started", pid=os.getpid(), rules=len(self.workplace.assignments), policy_digest=self.workplace.digest)
+        for warning in settings.warnings():
+            log.warning("warned", reason=warning)
+        if self.wanted:
+            log.info("catching up", open_batches=in_doubt, missed=since)
+        self._beat()
+        self.notifier.ready(self._status())
+
+    def loop(self) -> int:
+        """Go round until told to stop."""
+        while True:
+            self._conclude()
+            if self.stopping and self.work is None:
+                return 0
+            self._watch_clock()
+            wait = min(self.schedule.tick(), self._pulse())
+            self._begin()
+            word = self.inbox.wait(wait)
+            if word is Word.STOP:
+                self._stop()
+            elif word is Word.RELOAD:
+                self._reload()
+
+    def close(self) -> None:
+        """End what is under way; waits for the batch in hand."""
+        if self.work is not None:
+            self.work.stop()
+            self.work.join()
+        self.schedule.close()
+
+    def _due(self) -> None:
+        self.wanted = "schedule"
+
+    def _begin(self) -> None:
+        if self.retry_at is not None and utc_now() >= self.retry_at:
+            self.wanted = self.wanted or "catch-up"
+        if self.wanted is None or self.work is not None or self.stopping:
+            return
+        trigger, self.wanted, self.retry_at, self.stalled = self.wanted, None, None, False
+        log.info("run begins", trigger=trigger)
+        self.work = Work(self.make, self.workplace, trigger, self.inbox.look())
+        self._tell()
+
+    def _conclude(self) -> None:
+        """Take note of a run that has ended. Raises `AuditError`, and what is no error of ours: a bug."""
+        if self.work is None or not self.work.over:
+            return
+        work, self.work = self.work, None
+        work.join()
+        error = work.error
+        if error is not None and (isinstance(error, AuditError) or not isinstance(error, RetentiondError)):
+            log.critical("stopped", error=type(error).__name__)
+            self.notifier.stopping(f"Stopped by {type(error).__name__}; see the journal.")
+            raise error
+        if error is not None:
+            self.retry_at = utc_now() + TRY_AGAIN
+            self.remark = "The last run could not be made; see the journal."
+            log.error("run not made", error=type(error).__name__, reason=str(error), again=self.retry_at)
+        elif work.report is not None:
+            self.remark = f"Last run: {work.report.status.value}."
+            _log_report(work.report)
+        self._tell()
+
+    def _stop(self) -> None:
+        if self.stopping:
+            return
+        self.stopping = True
+        if self.work is not None:
+            self.work.stop()
+        log.info("stopping", running=self.work is not None)
+        self.notifier.stopping(self._status())
+
+    def _reload(self) -> None:
+        """Read settings and policies again: all of them take effect, from the next run on, or none."""
+        self.notifier.reloading()
+        try:
+            workplace = _read(self.settings_path)
+            _refuse_another_state(self.workplace.settings, workplace.settings)
+        except RetentiondError as error:
+            self.remark = "Settings or policies on disk are wrong; the old ones stay in force. See the journal."
+            log.error("reload refused", error=type(error).__name__, reason=str(error))
+        else:
+            self.workplace = workplace
+            self.schedule.replace(workplace.settings.schedule, workplace.settings.schedule_zone)
+            self.remark = ""
+            log.info("reloaded", rules=len(workplace.assignments), policy_digest=workplace.digest)
+        self.notifier.ready(self._status())
+        if self.stopping:
+            self.notifier.stopping(self._status())
+
+    def _watch_clock(self) -> None:
+        now = utc_now()
+        if now < self._round_at - STEP_BACK:
+            # The next start was reckoned by a clock that was ahead; it could lie years off.
+            self.schedule.realign()
+            self.retry_at = None if self.retry_at is None else now
+            log.warning("clock set back", next=self.schedule.next_start())
+        self._round_at = now
+
+    def _pulse(self) -> float:
+        """Give the signs of life that are due; return the seconds until the next one is."""
+        self._look_after_run()
+        feed_every = ROUND if self.notifier.watchdog is None else min(ROUND, self.notifier.watchdog / 2)
+        now = steady()
+        if self._moments.fed is None or now - self._moments.fed >= feed_every / 2:
+            self._moments.fed = now
+            self._feed(feed_every)
+        if self._moments.beat is None or now - self._moments.beat >= BEAT_EVERY:
+            self._beat()
+        return feed_every / 2
+
+    def _feed(self, seconds: float) -> None:
+        # A run that hangs is as dead as a loop that hangs: the watchdog is to notice either.
+        if self.stalled:
+            return
+        self.notifier.alive()
+        if self.stopping:
+            self.notifier.more_time(3 * seconds)
+        if self.work is not None:
+            self.notifier.status(self._status())
+
+    def _look_after_run(self) -> None:
+        stalled = self.work is not None and not self.work.over and self.work.silent_for() > self.stalled_after
+        if stalled and not self.stalled:
+            self.remark = f"The run has shown no progress for {self.stalled_after:.0f} seconds."
+            log.error("run stalled", seconds=round(self.stalled_after), **_where(self.work))
+        if stalled != self.stalled:
+            self.stalled = stalled
+            self._tell()
+
+    def _tell(self) -> None:
+        self.notifier.status(self._status())
+        self._beat()
+
+    def _beat(self) -> None:
+        self._moments.beat = steady()
+        try:
+            with open_store_of(self.workplace.settings) as store:
+                store.beat(utc_now(), os.getpid(), self._state())
+        except (StateError, ConfigurationError) as error:
+            # Without the store nothing runs either, and each run says so; the loop lives on to see it come back.
+            log.error("no sign of life", error=type(error).__name__, reason=str(error))
+
+    def _state(self) -> str:
+        if self.stalled:
+            return "stalled"
+        if self.stopping:
+            return "stopping"
+        return "idle" if self.work is None else "running"
+
+    def _status(self) -> str:
+        if self.stopping:
+            what = "Finishing the batch in hand, then stopping." if self.work else "Stopping."
+        elif self.work is not None:
+            what = f"Running {_progress(self.work)}."
+        else:
+            what = f"Idle until {self.schedule.next_start():%Y-%m-%d %H:%M} UTC."
+        return f"{what} {self.remark}".strip()
+
+
+def _read(settings_path: Path | None) -> Workplace:
+    settings = load_settings(settings_path)
+    workplace = read_workplace(settings)
+    configure(settings.log.format, settings.log.level)
+    return workplace
+
+
+def _make_state_directory(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
+        ) from None
+
+
+def _refuse_another_state(old: Settings, new: Settings) -> None:
+    changed = [name for name in ("state", "database", "origin") if getattr(old, name) != getattr(new, name)]
+    if changed:
+        raise ConfigurationError(
+            f"The settings name another {' and '.join(changed)}, which cannot change while the daemon runs. "
+            f"The old settings stay in force; restart the daemon to use the new ones."
+        )
+
+
+def _log_report(report: RunReport) -> None:
+    for batch in report.reconciled:
+        how = log.info if batch.unresolved is None else log.error
+        how("batch resolved" if batch.unresolved is None else "batch in doubt", system=batch.target.system, dataset=batch.target.dataset)
+    for step in report.steps:
+        log.info(
+            "step ended",
+            rule=step.rule,
+            system=step.target.system,
+            dataset=step.target.dataset,
+            action=step.action.value,
+            status=step.status.value,
+            due=step.plan.due if step.plan else None,
+            done=step.done,
+            reason=" ".join(step.reasons),
+        )
+    how = log.info if report.exit_status == 0 else log.warning
+    how("run ended", run=report.run, trigger=report.trigger, status=report.status.value)
+
+
+def _where(work: Work | None) -> dict[str, str]:
+    latest = None if work is None else work.latest
+    if latest is None:
+        return {}
+    return {"rule": latest.rule, "system": latest.target.system, "dataset": latest.target.dataset, "phase": latest.phase}
+
+
+def _progress(work: Work) -> str:
+    latest = work.latest
+    if latest is None:
+        return f"({work.trigger})"
+    total = "" if latest.total is None else f" of {latest.total:,}"
+    return f"rule {latest.rule}: {latest.phase} {latest.done:,}{total}"

@@ -1,0 +1,108 @@
+"""From what was read to a model, and from what pydantic has against it to problems with their places."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from retentiond.document.value import Document, Loc, dotted
+from retentiond.errors import ConfigurationError, Problem
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
+    """Make a `model` of the document's part at `prefix`; raise `ConfigurationError` with every problem of it.
+
+    Types are taken as written: `"5"` is no number and `yes` no boolean.
+    """
+    part: Any = document.data
+    for step in prefix:
+        part = part[step]
+    refusal = f"{document.path} cannot be used; nothing was done."
+    if not isinstance(part, dict):
+        what = f"must be a mapping; it can have: {_listed(_allowed(model))}"
+        raise ConfigurationError(refusal, [Problem(document.where(prefix), dotted(prefix), what)])
+    try:
+        # The reader yields just what JSON knows, and pydantic is strict about JSON without refusing enums and tuples.
+        return model.model_validate_json(json.dumps(part), strict=True)
+    except ValidationError as error:
+        raise ConfigurationError(refusal, problems(document, model, error, prefix)) from None
+
+
+def problems(document: Document, model: type[BaseModel], error: ValidationError, prefix: Loc = ()) -> list[Problem]:
+    """Turn what pydantic has against the document's part at `prefix` into problems; never quotes a value."""
+    found: dict[Problem, None] = {}  # a union can say the same twice
+    for one in error.errors(include_url=False, include_input=False):
+        loc = _real(document, (*prefix, *one["loc"]), one["type"])
+        what = _said(one, model)
+        found[Problem(document.where(loc, key=one["type"] == "extra_forbidden"), dotted(loc), what)] = None
+    return list(found)
+
+
+def _said(one: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, loc = one["type"], one["loc"]
+    if kind == "missing":
+        return "is missing" + (f"; {told}" if (told := _told(model, loc)) else "")
+    if kind == "extra_forbidden":
+        owner = _model_at(model, loc[:-1])
+        allowed = _allowed(owner) if owner else []
+        close = difflib.get_close_matches(str(loc[-1]), allowed, n=1)
+        nearest = f"; did you mean {close[0]!r}?" if close else ";"
+        return f"there is no such key{nearest} Allowed are: {_listed(allowed)}"
+    message = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return message[:1].lower() + message[1:] if message[:2].istitle() else message
+
+
+def _real(document: Document, loc: Loc, kind: str) -> Loc:
+    """Drop what pydantic adds to a place, such as the name of a union's branch, and what one text was unfolded to."""
+    real: list[str | int] = []
+    part: Any = document.data
+    for number, step in enumerate(loc):
+        if isinstance(part, dict) and step in part:
+            part = part[str(step)]
+        elif isinstance(part, list) and isinstance(step, int) and step < len(part):
+            part = part[step]
+        elif kind == "missing" and number == len(loc) - 1 and isinstance(part, dict):
+            pass
+        else:
+            continue
+        real.append(step)
+    return tuple(real)
+
+
+def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    here: type[BaseModel] | None = model
+    for step in loc:
+        if here is None or isinstance(step, int):
+            continue
+        field = next((one for name, one in here.model_fields.items() if step in (name, one.alias)), None)
+        if field is not None:
+            here = next(_models(field.annotation), None)
+    return here
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _allowed(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _told(model: type[BaseModel], loc: Loc) -> str:
+    owner = _model_at(model, loc[:-1])
+    fields = owner.model_fields if owner else {}
+    return next((one.description or "" for name, one in fields.items() if loc[-1] in (name, one.alias)), "")
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words) or "none"

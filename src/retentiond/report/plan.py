@@ -1,0 +1,209 @@
+"""The dry-run report: what would be done, what is kept and why, what cannot be dated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from rich.console import RenderableType
+
+from retentiond.connector.api import Copy, Finding
+from retentiond.engine.values import StepPlan, StepResult
+from retentiond.report.layout import lines, table
+from retentiond.report.shown import counted, day_or_moment, moment, shown, span, stamp
+from retentiond.report.words import DONE, STATUSES, why_kept
+
+
+class CopyJson(TypedDict):
+    """A kind of copy that outlives the act."""
+
+    name: str
+    lives_seconds: float | None
+
+
+class FindingJson(TypedDict):
+    """What a preflight noticed."""
+
+    what: str
+    refuses: bool
+
+
+class StepJson(TypedDict):
+    """One step of one rule in a plan."""
+
+    policy: str | None
+    rule: str
+    rule_digest: str
+    system: str
+    dataset: str
+    action: str
+    status: str
+    approved: bool | None
+    population: int | None
+    due: int | None
+    past_cap: int | None
+    kept: dict[str, int]
+    undatable: int | None
+    oldest_due: str | None
+    latest_due: str | None
+    plan_digest: str | None
+    copies: list[CopyJson]
+    findings: list[FindingJson]
+    reasons: list[str]
+
+
+class TotalsJson(TypedDict):
+    """The sums over all steps that could be planned."""
+
+    due: int
+    past_cap: int
+    undatable: int
+
+
+class PlanJson(TypedDict):
+    """What `plan --json` writes."""
+
+    as_of: str
+    steps: list[StepJson]
+    totals: TotalsJson
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A dry run and what is known of its approvals."""
+
+    as_of: datetime
+    steps: Sequence[StepResult]
+    approved: Collection[str] | None
+    """Digests of the rule versions that may act; None where the state could not be asked."""
+
+    def approval(self, step: StepResult) -> bool | None:
+        """True where this version of the rule may act; None where nobody knows."""
+        return None if self.approved is None else step.rule_digest in self.approved
+
+
+def plan_json(report: PlanReport) -> PlanJson:
+    """The report for a program. Holds counts and digests; no record's key."""
+    plans = [step.plan for step in report.steps if step.plan]
+    return {
+        "as_of": stamp(report.as_of),
+        "steps": [step_json(step, approved=report.approval(step)) for step in report.steps],
+        "totals": {
+            "due": sum(plan.due for plan in plans),
+            "past_cap": sum(plan.past_cap for plan in plans),
+            "undatable": sum(undatable_by_target(plans).values()),
+        },
+    }
+
+
+def step_json(step: StepResult, *, approved: bool | None) -> StepJson:
+    """One step for a program."""
+    plan = step.plan
+    return {
+        "policy": plan.policy if plan else None,
+        "rule": step.rule,
+        "rule_digest": step.rule_digest,
+        "system": step.target.system,
+        "dataset": step.target.dataset,
+        "action": step.action.value,
+        "status": step.status.value,
+        "approved": approved,
+        "population": plan.population if plan else None,
+        "due": plan.due if plan else None,
+        "past_cap": plan.past_cap if plan else None,
+        "kept": {str(code): number for code, number in plan.kept.items()} if plan else {},
+        "undatable": plan.undatable if plan else None,
+        "oldest_due": stamp(plan.oldest_due) if plan and plan.oldest_due else None,
+        "latest_due": stamp(plan.latest_due) if plan and plan.latest_due else None,
+        "plan_digest": plan.digest if plan else None,
+        "copies": [_copy_json(copy) for copy in plan.copies] if plan else [],
+        "findings": [{"what": finding.what, "refuses": finding.refuses} for finding in plan.findings] if plan else [],
+        "reasons": list(step.reasons),
+    }
+
+
+def plan_text(report: PlanReport, *, samples: bool) -> Iterator[RenderableType]:
+    """The report for a person; `samples` names some undatable records, which is for the terminal only."""
+    plans = [step.plan for step in report.steps if step.plan]
+    yield f"Dry run as of {moment(report.as_of)}. Nothing was changed."
+    yield ""
+    yield overview(report)
+    for step in report.steps:
+        yield ""
+        yield from _details(step, report.approval(step), samples=samples)
+    yield ""
+    due, past = sum(plan.due for plan in plans), sum(plan.past_cap for plan in plans)
+    undatable = sum(undatable_by_target(plans).values())
+    yield f"Total: {due:,} due, of them {past:,} past the promised maximum; {undatable:,} undatable, never acted on."
+
+
+def overview(report: PlanReport) -> RenderableType:
+    """One line for each step."""
+    grid = table("rule", "would", "records", "due", "past max", "kept", "undatable", "mode", right=(2, 3, 4, 5, 6))
+    for step in report.steps:
+        plan = step.plan
+        figures = (
+            [plan.population, plan.due, plan.past_cap, sum(plan.kept.values()), plan.undatable] if plan else [None, None, None, None, None]
+        )
+        cells = ["-" if figure is None else f"{figure:,}" for figure in figures]
+        grid.add_row(shown(step.rule), step.action.value, *cells, _mode(step, report.approval(step)))
+    return grid
+
+
+def undatable_by_target(plans: Sequence[StepPlan]) -> dict[str, int]:
+    """How many undatable records each data set holds; the steps of one rule see the same ones."""
+    return {str(plan.target): max(other.undatable for other in plans if other.target == plan.target) for plan in plans}
+
+
+def _mode(step: StepResult, approved: bool | None) -> str:
+    if step.plan is None or step.reasons:
+        return STATUSES[step.status]
+    return {None: "unknown", True: "enforced", False: "report only"}[approved]
+
+
+def _details(step: StepResult, approved: bool | None, *, samples: bool) -> Iterator[RenderableType]:
+    plan = step.plan
+    yield f"{shown(step.rule)} ({shown(str(step.target))}, {step.action})"
+    for reason in step.reasons:
+        yield lines(shown(reason))
+    if plan is None:
+        return
+    yield lines(_due_text(plan))
+    for code, number in sorted(plan.kept.items(), key=lambda item: -item[1]):
+        yield lines(f"kept: {number:,}: {why_kept(code)}")
+    if plan.undatable:
+        yield lines(f"undatable: {plan.undatable:,} without a provable date; never acted on, look at them")
+        if samples:
+            for ref in plan.undatable_samples[:5]:
+                dates = ", ".join(f"{shown(name)} {day_or_moment(at) if at else 'unknown'}" for name, at in ref.dates.items())
+                yield lines(f"{shown(' / '.join(ref.key))} ({dates})", depth=2)
+    for copy in plan.copies:
+        lives = "nobody has said how long" if copy.lives is None else f"up to {span(copy.lives)}"
+        yield lines(f"a copy survives: {shown(copy.name)}, {lives}")
+    for finding in plan.findings:
+        if finding.what not in step.reasons:
+            yield lines(f"noticed: {shown(finding.what)}")
+    if approved is False and plan.due:
+        yield lines("report only: no person has approved this version of the rule; a run does nothing for it")
+
+
+def _due_text(plan: StepPlan) -> str:
+    if not plan.due:
+        return f"due: none of {counted(plan.population, 'record')}"
+    share = f" ({plan.due / plan.population:.1%})" if plan.population else ""
+    span_text = f", due since {moment(plan.oldest_due)}" if plan.oldest_due else ""
+    if plan.latest_due and plan.latest_due != plan.oldest_due:
+        span_text += f" to {moment(plan.latest_due)}"
+    past = f"; {plan.past_cap:,} past the promised maximum" if plan.past_cap else ""
+    return f"due: {plan.due:,} of {counted(plan.population, 'record')}{share} to be {DONE[plan.action]}{span_text}{past}"
+
+
+def _copy_json(copy: Copy) -> CopyJson:
+    return {"name": copy.name, "lives_seconds": None if copy.lives is None else copy.lives.total_seconds()}
+
+
+def finding_json(finding: Finding) -> FindingJson:
+    """A finding for a program."""
+    return {"what": finding.what, "refuses": finding.refuses}

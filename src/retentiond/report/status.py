@@ -1,0 +1,243 @@
+"""Is it alive, and is it true? The last runs, the daemon's sign of life, approvals and the log, in one view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from rich.console import RenderableType
+
+from retentiond.audit import Verification
+from retentiond.engine.values import Status
+from retentiond.engine.workplace import Workplace
+from retentiond.report.layout import lines, table
+from retentiond.report.log import VerificationJson, verification_json, verification_text
+from retentiond.report.shown import moment, shown, span, stamp
+from retentiond.store import Approval, Heartbeat, RunRow, StepRow
+
+BAD_ENDS = frozenset({Status.FAILED.value, Status.INCOMPLETE.value, Status.INTERRUPTED.value})
+"""Endings of a run after which somebody has to look."""
+
+
+class RunRowJson(TypedDict):
+    """One run as it is remembered."""
+
+    run: str
+    trigger: str
+    started_at: str
+    ended_at: str | None
+    status: str | None
+    counts: dict[str, int]
+
+
+class RuleStateJson(TypedDict):
+    """One rule: may it act, and what did the last run say?"""
+
+    rule: str
+    rule_digest: str
+    system: str
+    dataset: str
+    approved: bool
+    approved_by: str | None
+    approved_at: str | None
+    last: list[RuleLastJson]
+
+
+class RuleLastJson(TypedDict):
+    """What one step of the rule did in the last run."""
+
+    action: str
+    status: str
+    population: int
+    due: int
+    done: int
+    failed: int
+    undatable: int
+
+
+class HeartbeatJson(TypedDict):
+    """The daemon's last sign of life."""
+
+    at: str
+    pid: int
+    state: str
+
+
+class StatusJson(TypedDict):
+    """What `status --json` writes."""
+
+    at: str
+    alive: bool
+    trustworthy: bool
+    problems: list[str]
+    last_run: RunRowJson | None
+    last_success: RunRowJson | None
+    next_due: str | None
+    schedule: str
+    schedule_zone: str
+    heartbeat: HeartbeatJson | None
+    rules: list[RuleStateJson]
+    log: VerificationJson | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What is known at `at` (aware UTC)."""
+
+    at: datetime
+    workplace: Workplace
+    last_run: RunRow | None
+    last_success: RunRow | None
+    results: Sequence[StepRow]
+    """Of the last run."""
+    late_since: datetime | None
+    """A run was due at this moment, and another since, and none was made; None where all is in time."""
+    next_due: datetime | None
+    heartbeat: Heartbeat | None
+    approvals: Sequence[Approval]
+    log: Verification | None
+    """None where there is no log yet."""
+
+    @property
+    def alive(self) -> bool:
+        """True where a run was made within the last two periods of the schedule."""
+        return self.last_run is not None and self.late_since is None
+
+    @property
+    def trustworthy(self) -> bool:
+        """True where the deletion log verifies; also before there is one."""
+        return self.log is None or not self.log.problems
+
+    @property
+    def problems(self) -> list[str]:
+        """What somebody has to look at, as finished sentences."""
+        found: list[str] = []
+        if self.last_run is None:
+            found.append("No run was ever made. Start the daemon, or type `retentiond run`.")
+        elif self.late_since is not None:
+            found.append(
+                f"No run was made since {moment(self.last_run.started_at)}, although one was due at {moment(self.late_since)} "
+                f"and another since. Nothing is being deleted. Look whether the daemon runs."
+            )
+        if self.last_run is not None and self.last_run.status in BAD_ENDS:
+            found.append(f"The last run ended as {self.last_run.status}; {self._why()}")
+        if not self.trustworthy:
+            found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
+        return found
+
+    @property
+    def exit_status(self) -> int:
+        """0 alive and true, 1 something needs looking at, 5 the log is not trustworthy."""
+        return 5 if not self.trustworthy else 1 if self.problems else 0
+
+    def _why(self) -> str:
+        reasons = [row.reason for row in self.results if row.status in BAD_ENDS and row.reason]
+        return " ".join(reasons) or "look at `retentiond audit list`."
+
+    def approval(self, rule: str, digest: str) -> Approval | None:
+        """The standing word for this version of the rule."""
+        standing = [one for one in self.approvals if (one.subject, one.name, one.digest) == ("rule", rule, digest)]
+        return standing[-1] if standing else None
+
+
+def status_json(report: StatusReport) -> StatusJson:
+    """The state for a program."""
+    beat = report.heartbeat
+    settings = report.workplace.settings
+    return {
+        "at": stamp(report.at),
+        "alive": report.alive,
+        "trustworthy": report.trustworthy,
+        "problems": report.problems,
+        "last_run": _run_json(report.last_run),
+        "last_success": _run_json(report.last_success),
+        "next_due": stamp(report.next_due) if report.next_due else None,
+        "schedule": settings.schedule,
+        "schedule_zone": settings.schedule_zone,
+        "heartbeat": {"at": stamp(beat.at), "pid": beat.pid, "state": beat.state} if beat else None,
+        "rules": [_rule_json(report, place) for place in range(len(report.workplace.assignments))],
+        "log": verification_json(report.log) if report.log else None,
+    }
+
+
+def status_text(report: StatusReport) -> Iterator[RenderableType]:
+    """The state for a person, the trouble first."""
+    yield from report.problems or ["Alive, and the deletion log is in order." if report.log else "Alive."]
+    yield ""
+    for name, run in (("last run", report.last_run), ("last run without trouble", report.last_success)):
+        yield f"{name}: {_run_text(run, report.at)}"
+    settings = report.workplace.settings
+    schedule = f"{settings.schedule} ({settings.schedule_zone})"
+    yield f"schedule: {schedule}, next {moment(report.next_due)}" if report.next_due else f"schedule: {schedule}"
+    beat = report.heartbeat
+    yield f"daemon: {f'{shown(beat.state)}, process {beat.pid}, {span(report.at - beat.at)} ago' if beat else 'never seen'}"
+    yield ""
+    yield _rules_table(report)
+    yield ""
+    if report.log is None:
+        yield "There is no deletion log yet."
+    else:
+        yield from verification_text(report.log)
+
+
+def _rules_table(report: StatusReport) -> RenderableType:
+    grid = table("rule", "data set", "may act", "last run", "due", "done", "undatable", right=(4, 5, 6))
+    for assignment in report.workplace.assignments:
+        approval = report.approval(assignment.rule.id, assignment.digest)
+        may = f"yes, {shown(approval.by)}" if approval else "no, report only"
+        rows = [row for row in report.results if row.rule == assignment.rule.id]
+        for place, row in enumerate(rows or [None]):
+            figures = (f"{row.due:,}", f"{row.done:,}", f"{row.undatable:,}") if row else ("-", "-", "-")
+            last = f"{row.action}: {row.status}" if row else "-"
+            head = (shown(assignment.rule.id), shown(str(assignment.target.target)), may) if not place else ("", "", "")
+            grid.add_row(*head, last, *figures)
+    return grid
+
+
+def _run_text(run: RunRow | None, now: datetime) -> str:
+    if run is None:
+        return "none"
+    state = run.status or "under way"
+    return f"{moment(run.started_at)} ({span(now - run.started_at)} ago, by {shown(run.trigger)}): {state}"
+
+
+def _run_json(run: RunRow | None) -> RunRowJson | None:
+    if run is None:
+        return None
+    return {
+        "run": run.run,
+        "trigger": run.trigger,
+        "started_at": stamp(run.started_at),
+        "ended_at": stamp(run.ended_at) if run.ended_at else None,
+        "status": run.status,
+        "counts": dict(run.counts),
+    }
+
+
+def _rule_json(report: StatusReport, place: int) -> RuleStateJson:
+    assignment = report.workplace.assignments[place]
+    approval = report.approval(assignment.rule.id, assignment.digest)
+    return {
+        "rule": assignment.rule.id,
+        "rule_digest": assignment.digest,
+        "system": assignment.target.target.system,
+        "dataset": assignment.target.target.dataset,
+        "approved": approval is not None,
+        "approved_by": approval.by if approval else None,
+        "approved_at": stamp(approval.at) if approval else None,
+        "last": [
+            {
+                "action": row.action,
+                "status": row.status,
+                "population": row.population,
+                "due": row.due,
+                "done": row.done,
+                "failed": row.failed,
+                "undatable": row.undatable,
+            }
+            for row in report.results
+            if row.rule == assignment.rule.id
+        ],
+    }

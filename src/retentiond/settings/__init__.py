@@ -1,0 +1,15 @@
+"""The settings file: where policies, state and systems are, when runs start, and how far the guards reach."""
+
+from retentiond.settings.load import DEFAULT_PLACE, PLACE_VARIABLE, load_settings
+from retentiond.settings.values import Guards, Log, Retry, Settings, SystemSettings
+
+__all__ = [
+    "DEFAULT_PLACE",
+    "PLACE_VARIABLE",
+    "Guards",
+    "Log",
+    "Retry",
+    "Settings",
+    "SystemSettings",
+    "load_settings",
+]

@@ -1,0 +1,17 @@
+"""What survives a restart: runs, approvals, plans, the clock's last reading and the daemon's sign of life."""
+
+from retentiond.store.lock import exclusive
+from retentiond.store.open import Store, open_store
+from retentiond.store.values import Approval, ClockReading, Heartbeat, PlanHeader, RunRow, StepRow
+
+__all__ = [
+    "Approval",
+    "ClockReading",
+    "Heartbeat",
+    "PlanHeader",
+    "RunRow",
+    "StepRow",
+    "Store",
+    "exclusive",
+    "open_store",
+]

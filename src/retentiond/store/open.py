@@ -1,0 +1,41 @@
+"""Opens the store, and makes it the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from retentiond.database import migrate, open_database
+from retentiond.errors import StateError
+from retentiond.store.approvals import Approvals
+from retentiond.store.plans import Plans
+from retentiond.store.pulse import Pulse
+from retentiond.store.runs import Runs
+
+
+class Store(Runs, Approvals, Plans, Pulse):
+    """What survives a restart. Every method is one short transaction and raises `StateError` where it cannot be made."""
+
+
+@contextmanager
+def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
+    """Open the store in the directory `state`, or in the PostgreSQL database of `url`; make or upgrade it where needed.
+
+    The directory is made with mode 0700 where it is missing. Raises `StateError` where the store cannot be used:
+    unreachable, read-only, full, damaged, or made by a newer retentiond.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
+        ) from None
+    engine = open_database(url if url is not None else state / "state.db")
+    try:
+        migrate(engine, "retentiond.store:migrations")
+        yield Store(engine)
+    finally:
+        engine.dispose()

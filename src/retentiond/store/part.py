@@ -1,0 +1,31 @@
+"""What the parts of the store share: the engine, and one short transaction for each thing that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.database import translated
+from retentiond.errors import StateError
+
+
+class Part:
+    """Works on the store's engine; every method is one transaction of its own."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with translated(), self._engine.begin() as connection:
+            yield connection
+
+    def _set_only_row(self, table: sa.Table, values: Mapping[str, Any]) -> None:
+        with self._transaction() as connection:
+            if connection.execute(sa.update(table).values(**values)).rowcount != 1:
+                raise StateError(
+                    f"The state database has lost the row of its table {table.name}; restore the database from a backup."
+                )

@@ -1,0 +1,65 @@
+"""What an outcome may claim."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from retentiond.connector.api import Answer, Copy
+from retentiond.engine.outcome import judge, probed
+from retentiond.model.record import Action, How, Outcome, OutcomeKind, Presence
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WISHED = {Action.DELETE: Presence.ABSENT, Action.BLOCK: Presence.BLOCKED, Action.ANONYMIZE: Presence.ANONYMIZED}
+ANSWERS = (Answer.done(How.RETURNING), Answer.not_found(), Answer.changed(), Answer.failed("referenced"))
+SEEN: tuple[Presence | None, ...] = (*Presence, None)
+
+
+@pytest.mark.parametrize(("action", "answer", "seen"), list(product(Action, ANSWERS, SEEN)))
+def test_only_an_acknowledged_act_that_the_read_back_agrees_with_is_confirmed(
+    action: Action, answer: Answer, seen: Presence | None
+) -> None:
+    outcome = judge(action, answer, seen, (), NOW)
+    claims = outcome.kind in {OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES}
+    assert claims == (answer == ANSWERS[0] and seen is WISHED[action])
+
+
+@pytest.mark.parametrize(("action", "answer"), list(product(Action, ANSWERS)))
+def test_a_record_that_was_seen_untouched_is_never_called_gone(action: Action, answer: Answer) -> None:
+    outcome = judge(action, answer, Presence.PRESENT, (), NOW)
+    assert outcome.kind in {OutcomeKind.UNVERIFIED, OutcomeKind.CHANGED, OutcomeKind.FAILED}
+
+
+def test_a_delete_that_was_acknowledged_but_is_still_seen_is_unverified() -> None:
+    assert judge(Action.DELETE, Answer.done(How.ROWCOUNT), Presence.PRESENT, (), NOW) == Outcome(
+        OutcomeKind.UNVERIFIED, How.ROWCOUNT
+    )
+
+
+def test_a_refused_record_that_is_gone_all_the_same_is_called_absent_and_not_ours() -> None:
+    assert judge(Action.DELETE, Answer.failed("referenced"), Presence.ABSENT, (), NOW) == Outcome(
+        OutcomeKind.ALREADY_ABSENT, How.PROBE
+    )
+
+
+def test_surviving_copies_are_told_until_the_last_of_them_goes() -> None:
+    copies = (Copy("trash", timedelta(days=30)), Copy("backup", timedelta(days=90)))
+    outcome = judge(Action.DELETE, Answer.done(How.RESPONSE), Presence.ABSENT, copies, NOW)
+    assert (outcome.kind, outcome.until) == (OutcomeKind.PENDING_COPIES, NOW + timedelta(days=90))
+
+
+def test_a_copy_whose_life_nobody_knows_leaves_the_end_open() -> None:
+    copies = (Copy("trash", timedelta(days=30)), Copy("backup", None))
+    assert judge(Action.DELETE, Answer.done(How.RESPONSE), Presence.ABSENT, copies, NOW).until is None
+
+
+def test_rows_that_went_along_are_told() -> None:
+    assert judge(Action.DELETE, Answer.done(How.RETURNING, rows=7), Presence.ABSENT, (), NOW).rows == 7
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_probe_claims_nothing_as_ours(action: Action) -> None:
+    assert probed(action, WISHED[action]) == Outcome(OutcomeKind.ALREADY_ABSENT, How.PROBE)
+    assert probed(action, Presence.PRESENT) == Outcome(OutcomeKind.FAILED, code="not-done")
