@@ -26,9 +26,11 @@ _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun 
 _MONTH = b"(" + b"|".join(_MONTHS) + b")"
 
 # The quote behind the bracket cannot be forged from a user name: both servers escape quotes there.
-_COMBINED = re.compile(rb'\S+ .*?\[(\d\d)/' + _MONTH + rb'/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\] "')
+_COMBINED = re.compile(rb"\S+ .*?\[(\d\d)/" + _MONTH + rb'/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\] "')
 _NGINX_ERROR = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) ")
-_APACHE_ERROR = re.compile(rb"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" (\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? (\d{4})\]")
+_APACHE_ERROR = re.compile(
+    rb"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" (\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? (\d{4})\]"
+)
 _ISO8601 = re.compile(
     rb"(?:<\d{1,3}>(?:\d{1,2} )?)?[\[(]?(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
     rb"(?: ?((?:Z|UTC|GMT)\b|[+-]\d\d(?::?\d\d)?(?!\d)))?(?!\d)"
@@ -62,7 +64,10 @@ def _combined(line: bytes) -> datetime | None:
 
 def _nginx_error(line: bytes, zone: ZoneInfo | None) -> datetime | None:
     match = _NGINX_ERROR.match(line)
-    return None if match is None else _instant(*map(int, match.groups()), zone=zone)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return _instant(year, month, day, hour, minute, second, zone=zone)
 
 
 def _apache_error(line: bytes, zone: ZoneInfo | None) -> datetime | None:
@@ -78,7 +83,9 @@ def _iso8601(line: bytes, zone: ZoneInfo | None) -> datetime | None:
     if match is None:
         return None
     *clock, fraction, offset = match.groups()
-    return _instant(*map(int, clock), _microseconds(fraction), zone=zone if offset is None else _offset(offset))
+    year, month, day, hour, minute, second = map(int, clock)
+    settled = zone if offset is None else _offset(offset)
+    return _instant(year, month, day, hour, minute, second, _microseconds(fraction), zone=settled)
 
 
 def _syslog(line: bytes, zone: ZoneInfo | None, written: datetime) -> datetime | None:

@@ -1,6 +1,6 @@
-"""A record's key: its path as text that survives any encoding and, for lines, the hour.
+r"""A record's key: its path as text that survives any encoding and, for lines, the hour.
 
-File names are bytes. What is no UTF-8 becomes `\\xff`, and a backslash becomes two, so that every name
+File names are bytes. What is no UTF-8 becomes `\xff`, and a backslash becomes two, so that every name
 has exactly one text, and every text at most one name.
 """
 

@@ -63,7 +63,13 @@ class NamePattern:
                 return date(said["Y"], month, day)
             second = said.get("S")
             local = datetime(  # noqa: DTZ001 - wall time, given its zone in the next line
-                said["Y"], month, day, said["H"], said.get("M", 59), 59 if second is None else second, 999_999 if second is None else 0
+                said["Y"],
+                month,
+                day,
+                said["H"],
+                said.get("M", 59),
+                59 if second is None else second,
+                999_999 if second is None else 0,
             )
             return latest_instant(local, zone)
         except (ValueError, OverflowError):

@@ -142,7 +142,7 @@ class DateColumn(_Part):
 
     column: Column
     kind: Literal["date", "timestamp", "local-timestamp", "epoch"]
-    """`date`: a day. `timestamp`: an instant, zone included. `local-timestamp`: wall time in `zone`. `epoch`: a number in `unit`."""
+    """A day; an instant with its zone; wall time in `zone`; a number of `unit` since 1970."""
     zone: Annotated[str, AfterValidator(_zone)] | None = None
     """The IANA zone of a `local-timestamp`; required there and refused elsewhere."""
     unit: Literal["seconds", "milliseconds", "microseconds"] | None = None
@@ -158,8 +158,7 @@ class DateColumn(_Part):
 
     def zone_info(self) -> ZoneInfo:
         """The zone of a `local-timestamp`."""
-        assert self.zone is not None
-        return ZoneInfo(self.zone)
+        return ZoneInfo(self.zone or "UTC")
 
 
 class Part(_Part):
@@ -241,7 +240,7 @@ class SqlDataset(TargetOptions):
     """Further columns that decide: a record of which one changed since it was found is left alone."""
     identity: tuple[Column, ...] = ()
     """Columns that never change in a record's life; they tell it from a stranger under a re-used key."""
-    only: dict[Column, Value | None | Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    only: dict[Column, Value | Annotated[tuple[Value, ...], Field(min_length=1)] | None] = Field(default_factory=dict)
     """Only the rows where each column has this value, or one of these; null means NULL. Absent means all rows."""
     parts: tuple[Part, ...] = ()
     block: Block | None = None
@@ -270,5 +269,7 @@ class SqlDataset(TargetOptions):
         if self.block and self.block.moved_to and self.block.moved_to == self.table:
             raise ValueError("block.moved_to must name another table")
         if self.anonymize and bool(self.parts) != (self.anonymize.parts is not None):
-            raise ValueError("anonymize.parts (delete or keep) belongs to a data set with parts: required there, refused elsewhere")
+            raise ValueError(
+                "anonymize.parts (delete or keep) belongs to a data set with parts: required there, refused elsewhere"
+            )
         return self

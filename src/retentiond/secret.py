@@ -37,15 +37,16 @@ class Secret(BaseModel):
                 raise ConfigurationError(
                     f"The environment variable {self.environment} is not set; the settings take a secret from it."
                 ) from None
-        if self.credential is not None:
-            directory = os.environ.get("CREDENTIALS_DIRECTORY")
-            if directory is None:
-                raise ConfigurationError(f"The credential {self.credential} can only be had under systemd; use `file` elsewhere.")
-            path = Path(directory) / self.credential
-        else:
-            assert self.file is not None
-            path = self.file
+        path = self._path()
         try:
             return path.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"The secret in {path} cannot be read ({type(error).__name__}).") from None
+
+    def _path(self) -> Path:
+        if self.file is not None:
+            return self.file
+        directory = os.environ.get("CREDENTIALS_DIRECTORY")
+        if directory is None:
+            raise ConfigurationError(f"The credential {self.credential} can only be had under systemd; use `file` elsewhere.")
+        return Path(directory, str(self.credential))

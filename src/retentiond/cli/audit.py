@@ -15,7 +15,16 @@ from retentiond.connector.registry import connectors as installed
 from retentiond.engine.evidence import log_place
 from retentiond.errors import ConfigurationError
 from retentiond.model.record import Target
-from retentiond.report.log import Trace, entries_text, entry_json, entry_text, trace_json, trace_text, verification_json, verification_text
+from retentiond.report.log import (
+    Trace,
+    entries_text,
+    entry_json,
+    entry_text,
+    trace_json,
+    trace_text,
+    verification_json,
+    verification_text,
+)
 from retentiond.settings import Settings
 
 UNTRUSTWORTHY = 5
@@ -48,7 +57,9 @@ def list_(
 @audit.command("show")
 def show(
     context: typer.Context,
-    index: Annotated[int | None, typer.Argument(metavar="INDEX", min=0, show_default=False, help="The entry's place in the log.")] = None,
+    index: Annotated[
+        int | None, typer.Argument(metavar="INDEX", min=0, show_default=False, help="The entry's place in the log.")
+    ] = None,
     record: Annotated[
         tuple[str, str] | None,
         typer.Option("--record", metavar="SYSTEM/DATASET KEY", help="Instead: everything about the record under this key."),
@@ -85,7 +96,8 @@ def _show_record(settings: Settings, log: LogReader, target: Target, key: str, *
 def verify(
     context: typer.Context,
     vkey: Annotated[
-        str | None, typer.Option(metavar="KEY", help="The log's verifier key as you were given it; otherwise the one in the state.")
+        str | None,
+        typer.Option(metavar="KEY", help="The log's verifier key as you were given it; otherwise the one in the state."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`retentiond check`: are settings, policies and systems fit to run?"""
+"""`retentiond check`: whether settings, policies and systems are fit to run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import note, say
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.policy.cases import check_cases
 from retentiond.report.shown import counted, shown
 
 
@@ -20,18 +21,25 @@ def check(
 ) -> None:
     """Check settings, policies and their cases; with --live also ask every system. Changes nothing."""
     settings = settings_of(context)
+    for warning in settings.warnings():
+        note(warning)
     workplace = read_workplace(settings)
-    problems = [*_cases(workplace)]
-    if problems:
-        raise ConfigurationError("The policies load, but do not do what their cases say.", problems)
-    refusing = _ask_systems(workplace) if live else 0
-    rules = counted(len(workplace.assignments), "rule")
-    policies = f"{len(workplace.policies)} {'policy' if len(workplace.policies) == 1 else 'policies'}"
-    say([f"Settings, {policies} and {rules} are in order; the policies' {_case_count(workplace)} cases hold."])
-    if live:
-        say(["Every system can be reached and can do what its rules ask." if not refusing else f"{refusing} findings refuse to run."])
-    if refusing:
+    wrong = [problem for loaded in workplace.policies for problem in check_cases(loaded)]
+    if wrong:
+        raise ConfigurationError("The policies load, but their rules do not come out as their cases say.", wrong)
+    say(_in_order(workplace))
+    if live and _ask_systems(workplace):
         raise typer.Exit(1)
+
+
+def _in_order(workplace: Workplace) -> Iterator[str]:
+    policies, rules = len(workplace.policies), len(workplace.assignments)
+    cases = sum(len(assignment.rule.cases) for assignment in workplace.assignments)
+    kinds = f"{policies:,} {'policy' if policies == 1 else 'policies'}"
+    yield f"In order: the settings, {kinds}, {counted(rules, 'rule')} and {counted(cases, 'case')}."
+    idle = sorted(str(target) for target in workplace.targets.keys() - {one.target.target for one in workplace.assignments})
+    if idle:
+        yield f"No rule governs {shown(', '.join(idle))}: nothing there is ever deleted, blocked or anonymized."
 
 
 def _ask_systems(workplace: Workplace) -> int:

@@ -6,12 +6,12 @@ import os
 import platform
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from retentiond import __version__
 
 
-def write_crash_report(error: BaseException, words: Sequence[str]) -> str:
+def write_crash_report(error: BaseException, command: str | None) -> str:
     """Write a report readable by its owner only, and return the sentences that tell of it.
 
     It holds versions, the command's name and the places in the code. It leaves out the messages of exceptions,
@@ -19,7 +19,7 @@ def write_crash_report(error: BaseException, words: Sequence[str]) -> str:
     """
     lines = [
         f"retentiond {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        f"command: {next((word for word in words if not word.startswith('-') and word.isalpha()), 'none')}",
+        f"command: {command or 'unknown'}",
         *_places(error),
     ]
     told = f"This is a bug in retentiond ({type(error).__name__}); please report it."

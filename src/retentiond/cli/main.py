@@ -55,16 +55,21 @@ def retentiond(
         Path | None,
         typer.Option(metavar="FILE", help="The settings; otherwise $RETENTIOND_SETTINGS, or /etc/retentiond/retentiond.yaml."),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Remember what every command needs."""
     del version
     context.obj = settings
 
 
-for command in (check, plan, run, daemon, explain, status, systems, connectors, demo):
+SINGLE = (check, plan, run, daemon, explain, status, systems, connectors, demo)
+GROUPS = {"approve": approve, "audit": audit, "policy": policy}
+COMMANDS = frozenset({*GROUPS, *(command.__name__ for command in SINGLE)})
+for command in SINGLE:
     app.command()(command)
-for name, group in (("approve", approve), ("audit", audit), ("policy", policy)):
+for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 
@@ -100,6 +105,10 @@ def _run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one handler: whatever else arrives here is a bug, and is told as one
-        note(write_crash_report(error, words))
+        note(write_crash_report(error, next((word for word in words if word in COMMANDS), None)))
         return BUG
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

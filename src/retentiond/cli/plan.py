@@ -46,7 +46,7 @@ def plan(
     else:
         with progress_bars() as progress:
             steps = plan_rules(workplace, ephemeral_handles(), moment, only=only, progress=progress)
-    report = PlanReport(moment, steps, approved_digests(settings))
+    report = PlanReport(moment, steps, approved_digests(settings), workplace)
     if json:
         say_json(plan_json(report))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from retentiond.cli.terminal import say_json
-from retentiond.policy import json_schema
+from retentiond.policy.schema import json_schema
 
 policy = typer.Typer(no_args_is_help=True, help="About the language of policies.")
 

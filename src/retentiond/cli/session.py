@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import cast
 
 import typer
 
@@ -19,9 +20,7 @@ def settings_of(context: typer.Context) -> Settings:
 
 def settings_file(context: typer.Context) -> Path | None:
     """The file that `--settings` names; None where the default places are meant."""
-    file = context.find_root().obj
-    assert file is None or isinstance(file, Path)
-    return file
+    return cast("Path | None", context.find_root().obj)
 
 
 def moment_of(text: str | None, now: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""`retentiond status`: is it alive and true?"""
+"""`retentiond status`: whether it is alive and true."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
 
+PERIODS = 2
+"""Of the schedule; so long nobody needs to worry."""
+
+BY_DAEMON = ("schedule", "catch-up")
+LOOKED_AT = 200
+"""How many stored runs are searched for one that counts."""
+
 
 def status(
     context: typer.Context,
@@ -33,19 +40,22 @@ def status(
 
 def _look(workplace: Workplace, now: datetime) -> StatusReport:
     settings = workplace.settings
+    due = schedule.before(settings.schedule, settings.schedule_zone, now, PERIODS)
     with existing_store(settings) as store:
-        last = store.last_run() if store else None
-        due = schedule.before(settings.schedule, settings.schedule_zone, now, 2)
-        second = due[1] if len(due) > 1 else None
+        runs = store.runs(LOOKED_AT) if store else []
+        beat = store.heartbeat() if store else None
+        # Where a daemon is in use, only its own runs tell that it lives: one by hand may have been for a single rule.
+        counting = [run for run in runs if beat is None or run.trigger in BY_DAEMON]
+        since = max((run.started_at for run in counting), default=None)
         return StatusReport(
             at=now,
             workplace=workplace,
-            last_run=last,
+            last_run=runs[0] if runs else None,
             last_success=store.last_success() if store else None,
-            results=store.results(last.run) if store and last else (),
-            late_since=second if last and second and last.started_at < second else None,
+            results=store.results(runs[0].run) if store and runs else (),
+            late_since=due[-1] if len(due) == PERIODS and runs and (since is None or since < due[-1]) else None,
             next_due=schedule.after(settings.schedule, settings.schedule_zone, now),
-            heartbeat=store.heartbeat() if store else None,
+            heartbeat=beat,
             approvals=store.approvals() if store else (),
             log=_verification(workplace),
         )

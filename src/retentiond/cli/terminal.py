@@ -29,7 +29,12 @@ def say(renderables: Iterable[RenderableType]) -> None:
     """Write a result for a person to stdout."""
     out = console(sys.stdout)
     for renderable in renderables:
-        out.print(renderable)
+        # A plain line is left to the terminal to wrap, so that a command in it can be copied; the rest wraps by itself.
+        with out.capture() as capture:
+            out.print(renderable, soft_wrap=isinstance(renderable, str))
+        text = capture.get()
+        # Tables fill their last column up with blanks, which a terminal needs and a file does not.
+        out.file.write(text if out.is_terminal else "".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
 
 def say_json(value: object) -> None:

@@ -72,6 +72,10 @@ class _Ticked(BaseScheduler):  # type: ignore[misc] # APScheduler 3 has no types
     def wakeup(self) -> None:
         """Do nothing: the loop asks often enough."""
 
+    def shutdown(self, wait: bool = True) -> None:
+        """Let go of the jobs."""
+        super().shutdown(wait)
+
 
 def missed(cron: str, zone: str, runs: Sequence[RunRow], now: datetime) -> datetime | None:
     """The first start that should have been since the last whole run by the daemon, up to `now` (aware UTC).
@@ -82,8 +86,14 @@ def missed(cron: str, zone: str, runs: Sequence[RunRow], now: datetime) -> datet
     whole = next((run for run in runs if run.trigger in SCHEDULED and run.status not in UNFINISHED), None)
     if whole is None:
         return now
-    start: datetime = _trigger(cron, zone).get_next_fire_time(None, whole.started_at + timedelta(microseconds=1))
-    return start.astimezone(UTC) if start <= now else None
+    start = next_start(cron, zone, whole.started_at)
+    return start if start <= now else None
+
+
+def next_start(cron: str, zone: str, after: datetime) -> datetime:
+    """The first start of a schedule that lies after a moment; both aware UTC."""
+    start: datetime = _trigger(cron, zone).get_next_fire_time(None, after + timedelta(microseconds=1))
+    return start.astimezone(UTC)
 
 
 def _trigger(cron: str, zone: str) -> CronTrigger:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import faulthandler
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import structlog
 
 from retentiond.daemon.clock import steady, utc_now
 from retentiond.daemon.notify import Notifier
@@ -20,9 +17,9 @@ from retentiond.engine.evidence import open_evidence, open_store_of
 from retentiond.engine.values import RunReport
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import AuditError, ConfigurationError, RetentiondError, StateError
-from retentiond.logs import configure
+from retentiond.logs import configure, get_logger
 from retentiond.settings import Settings, load_settings
-from retentiond.store.lock import exclusive
+from retentiond.lock import exclusive
 
 STALLED_AFTER = timedelta(minutes=30)
 """A run that shows no progress for so long is taken for hung. One batch, or one count of a big table, may take its time."""
@@ -42,8 +39,6 @@ TRY_AGAIN = timedelta(hours=1)
 RUNS_LOOKED_AT = 200
 """How many stored runs are searched for the last whole one of ours."""
 
-log = structlog.get_logger("retentiond.daemon")
-
 
 def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTER, make: Make = make_run) -> int:
     """Be the service until SIGTERM or SIGINT, and return 0; the batch in hand is finished first.
@@ -57,20 +52,13 @@ def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTE
         inbox = stack.enter_context(open_inbox())
         notifier = Notifier.from_environment(os.environ, os.getpid())
         workplace = _read(settings_path)
+        configure(workplace.settings.log.format, workplace.settings.log.level)
         _make_state_directory(workplace.settings.state)
         stack.enter_context(exclusive(workplace.settings.state / "retentiond.lock", "the daemon"))
         service = Service(settings_path, workplace, inbox, notifier, stalled_after.total_seconds(), make)
         stack.callback(service.close)
         service.start()
         return service.loop()
-
-
-@dataclass(slots=True)
-class _Moments:
-    """When the loop last did what it does now and then, on the steady clock; None where it has not yet."""
-
-    beat: float | None = None
-    fed: float | None = None
 
 
 class Service:
@@ -94,7 +82,7 @@ class Service:
         self.remark = ""
         """What a person should know beside what is going on, for the status line."""
         self.retry_at: datetime | None = None
-        self._moments = _Moments()
+        self._beat_at = steady()
         self._round_at = utc_now()
         self.schedule = Schedule(workplace.settings.schedule, workplace.settings.schedule_zone, self._due)
 
@@ -109,11 +97,11 @@ class Service:
             since = missed(settings.schedule, settings.schedule_zone, evidence.store.runs(RUNS_LOOKED_AT), now)
         if in_doubt or since is not None:
             self.wanted = "catch-up"
-        log.info("started", pid=os.getpid(), rules=len(self.workplace.assignments), policy_digest=self.workplace.digest)
+        get_logger().info("started", pid=os.getpid(), rules=len(self.workplace.assignments), policy_digest=self.workplace.digest)
         for warning in settings.warnings():
-            log.warning("warned", reason=warning)
+            get_logger().warning("warned", reason=warning)
         if self.wanted:
-            log.info("catching up", open_batches=in_doubt, missed=since)
+            get_logger().info("catching up", open_batches=in_doubt, missed=since)
         self._beat()
         self.notifier.ready(self._status())
 
@@ -148,7 +136,7 @@ class Service:
         if self.wanted is None or self.work is not None or self.stopping:
             return
         trigger, self.wanted, self.retry_at, self.stalled = self.wanted, None, None, False
-        log.info("run begins", trigger=trigger)
+        get_logger().info("run begins", trigger=trigger)
         self.work = Work(self.make, self.workplace, trigger, self.inbox.look())
         self._tell()
 
@@ -160,13 +148,13 @@ class Service:
         work.join()
         error = work.error
         if error is not None and (isinstance(error, AuditError) or not isinstance(error, RetentiondError)):
-            log.critical("stopped", error=type(error).__name__)
+            get_logger().critical("stopped", exc_info=error)
             self.notifier.stopping(f"Stopped by {type(error).__name__}; see the journal.")
             raise error
         if error is not None:
             self.retry_at = utc_now() + TRY_AGAIN
             self.remark = "The last run could not be made; see the journal."
-            log.error("run not made", error=type(error).__name__, reason=str(error), again=self.retry_at)
+            get_logger().error("run not made", exc_info=error, again=self.retry_at)
         elif work.report is not None:
             self.remark = f"Last run: {work.report.status.value}."
             _log_report(work.report)
@@ -178,7 +166,7 @@ class Service:
         self.stopping = True
         if self.work is not None:
             self.work.stop()
-        log.info("stopping", running=self.work is not None)
+        get_logger().info("stopping", running=self.work is not None)
         self.notifier.stopping(self._status())
 
     def _reload(self) -> None:
@@ -187,14 +175,15 @@ class Service:
         try:
             workplace = _read(self.settings_path)
             _refuse_another_state(self.workplace.settings, workplace.settings)
-        except RetentiondError as error:
+        except RetentiondError:
             self.remark = "Settings or policies on disk are wrong; the old ones stay in force. See the journal."
-            log.error("reload refused", error=type(error).__name__, reason=str(error))
+            get_logger().exception("reload refused")
         else:
             self.workplace = workplace
+            configure(workplace.settings.log.format, workplace.settings.log.level)
             self.schedule.replace(workplace.settings.schedule, workplace.settings.schedule_zone)
             self.remark = ""
-            log.info("reloaded", rules=len(workplace.assignments), policy_digest=workplace.digest)
+            get_logger().info("reloaded", rules=len(workplace.assignments), policy_digest=workplace.digest)
         self.notifier.ready(self._status())
         if self.stopping:
             self.notifier.stopping(self._status())
@@ -205,36 +194,29 @@ class Service:
             # The next start was reckoned by a clock that was ahead; it could lie years off.
             self.schedule.realign()
             self.retry_at = None if self.retry_at is None else now
-            log.warning("clock set back", next=self.schedule.next_start())
+            get_logger().warning("clock set back", next=self.schedule.next_start())
         self._round_at = now
 
     def _pulse(self) -> float:
-        """Give the signs of life that are due; return the seconds until the next one is."""
+        """Give the signs of life that are due; return the seconds until the next round at the latest."""
         self._look_after_run()
-        feed_every = ROUND if self.notifier.watchdog is None else min(ROUND, self.notifier.watchdog / 2)
-        now = steady()
-        if self._moments.fed is None or now - self._moments.fed >= feed_every / 2:
-            self._moments.fed = now
-            self._feed(feed_every)
-        if self._moments.beat is None or now - self._moments.beat >= BEAT_EVERY:
-            self._beat()
-        return feed_every / 2
-
-    def _feed(self, seconds: float) -> None:
+        wait = ROUND if self.notifier.watchdog is None else min(ROUND, self.notifier.watchdog / 3)
         # A run that hangs is as dead as a loop that hangs: the watchdog is to notice either.
-        if self.stalled:
-            return
-        self.notifier.alive()
-        if self.stopping:
-            self.notifier.more_time(3 * seconds)
-        if self.work is not None:
-            self.notifier.status(self._status())
+        if not self.stalled:
+            self.notifier.alive()
+            if self.stopping:
+                self.notifier.more_time(3 * wait)
+            if self.work is not None:
+                self.notifier.status(self._status())
+        if steady() - self._beat_at >= BEAT_EVERY:
+            self._beat()
+        return wait
 
     def _look_after_run(self) -> None:
         stalled = self.work is not None and not self.work.over and self.work.silent_for() > self.stalled_after
         if stalled and not self.stalled:
             self.remark = f"The run has shown no progress for {self.stalled_after:.0f} seconds."
-            log.error("run stalled", seconds=round(self.stalled_after), **_where(self.work))
+            get_logger().error("run stalled", seconds=round(self.stalled_after), **_where(self.work))
         if stalled != self.stalled:
             self.stalled = stalled
             self._tell()
@@ -244,13 +226,13 @@ class Service:
         self._beat()
 
     def _beat(self) -> None:
-        self._moments.beat = steady()
+        self._beat_at = steady()
         try:
             with open_store_of(self.workplace.settings) as store:
                 store.beat(utc_now(), os.getpid(), self._state())
-        except (StateError, ConfigurationError) as error:
+        except (StateError, ConfigurationError):
             # Without the store nothing runs either, and each run says so; the loop lives on to see it come back.
-            log.error("no sign of life", error=type(error).__name__, reason=str(error))
+            get_logger().exception("no sign of life")
 
     def _state(self) -> str:
         if self.stalled:
@@ -270,10 +252,7 @@ class Service:
 
 
 def _read(settings_path: Path | None) -> Workplace:
-    settings = load_settings(settings_path)
-    workplace = read_workplace(settings)
-    configure(settings.log.format, settings.log.level)
-    return workplace
+    return read_workplace(load_settings(settings_path))
 
 
 def _make_state_directory(state: Path) -> None:
@@ -296,10 +275,13 @@ def _refuse_another_state(old: Settings, new: Settings) -> None:
 
 def _log_report(report: RunReport) -> None:
     for batch in report.reconciled:
-        how = log.info if batch.unresolved is None else log.error
-        how("batch resolved" if batch.unresolved is None else "batch in doubt", system=batch.target.system, dataset=batch.target.dataset)
+        place = {"system": batch.target.system, "dataset": batch.target.dataset}
+        if batch.unresolved is None:
+            get_logger().info("batch resolved", **place)
+        else:
+            get_logger().error("batch in doubt", reason=batch.unresolved, **place)
     for step in report.steps:
-        log.info(
+        get_logger().info(
             "step ended",
             rule=step.rule,
             system=step.target.system,
@@ -310,8 +292,8 @@ def _log_report(report: RunReport) -> None:
             done=step.done,
             reason=" ".join(step.reasons),
         )
-    how = log.info if report.exit_status == 0 else log.warning
-    how("run ended", run=report.run, trigger=report.trigger, status=report.status.value)
+    tell = get_logger().info if report.exit_status == 0 else get_logger().warning
+    tell("run ended", run=report.run, trigger=report.trigger, status=report.status.value)
 
 
 def _where(work: Work | None) -> dict[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_json
 
 from retentiond.document.value import Document, Loc, dotted
 from retentiond.errors import ConfigurationError, Problem
@@ -30,7 +29,7 @@ def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
         raise ConfigurationError(refusal, [Problem(document.where(prefix), dotted(prefix), what)])
     try:
         # The reader yields just what JSON knows, and pydantic is strict about JSON without refusing enums and tuples.
-        return model.model_validate_json(json.dumps(part), strict=True)
+        return model.model_validate_json(to_json(part), strict=True)
     except ValidationError as error:
         raise ConfigurationError(refusal, problems(document, model, error, prefix)) from None
 
@@ -38,11 +37,18 @@ def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
 def problems(document: Document, model: type[BaseModel], error: ValidationError, prefix: Loc = ()) -> list[Problem]:
     """Turn what pydantic has against the document's part at `prefix` into problems; never quotes a value."""
     found: dict[Problem, None] = {}  # a union can say the same twice
-    for one in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    for one in errors:
+        if one["type"] == "too_short" and any(_inside(other["loc"], one["loc"]) for other in errors):
+            continue  # a list is only too short for want of the items that are wrong themselves
         loc = _real(document, (*prefix, *one["loc"]), one["type"])
         what = _said(one, model)
         found[Problem(document.where(loc, key=one["type"] == "extra_forbidden"), dotted(loc), what)] = None
     return list(found)
+
+
+def _inside(inner: Loc, outer: Loc) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _said(one: ErrorDetails, model: type[BaseModel]) -> str:

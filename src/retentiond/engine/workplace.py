@@ -54,7 +54,7 @@ def read_workplace(settings: Settings, available: Mapping[str, Connector] | None
     if problems:
         raise ConfigurationError("Settings or policies are wrong; nothing was done.", problems)
     return Workplace(
-        settings, policies, assign(policies, targets), targets, policy_digest([loaded.policy for loaded in policies])
+        settings, policies, assign(policies, targets), targets, policy_digest(policies)
     )
 
 

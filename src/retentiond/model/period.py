@@ -67,7 +67,7 @@ class RetentionPeriod:
         if match is None:
             raise ValueError(_ALLOWED)
         period = cls(*(int(part or 0) for part in match.groups()))
-        if period.longest_days > LONGEST_YEARS * 365:
+        if _days(period.whole_months) + period.whole_days + period.elapsed_seconds / 86_400 > _days(12 * LONGEST_YEARS):
             raise ValueError(f"a period is at most {LONGEST_YEARS} years long")
         return period
 
@@ -105,9 +105,7 @@ class RetentionPeriod:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         # Of one's own, because pydantic reads P3Y as 1095 days.
-        return core_schema.no_info_plain_validator_function(
-            cls._validated, serialization=core_schema.to_string_ser_schema()
-        )
+        return core_schema.no_info_plain_validator_function(cls._validated, serialization=core_schema.to_string_ser_schema())
 
     @classmethod
     def _validated(cls, value: object) -> RetentionPeriod:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -10,10 +10,12 @@ from rich.console import RenderableType
 
 from retentiond.engine.values import Fate
 from retentiond.model.decision import BoundEnd, Decision
+from retentiond.model.record import Moment
 from retentiond.report.layout import lines, table
 from retentiond.report.log import Trace, TraceJson, trace_json, trace_text
+from retentiond.report.rule import BOUNDS
 from retentiond.report.shown import day_or_moment, moment, shown, stamp
-from retentiond.report.words import STAGES, VERDICTS, why
+from retentiond.report.words import REASONS, VERDICTS
 
 
 class BoundJson(TypedDict):
@@ -66,13 +68,13 @@ def explain_json(fates: Sequence[Fate], as_of: datetime, log: Sequence[Trace], l
 
 
 def explain_text(
-    fates: Sequence[Fate], key: str, as_of: datetime, log: Sequence[Trace], log_note: str | None
+    fates: Sequence[Fate], zones: Mapping[str, str], key: str, as_of: datetime, log: Sequence[Trace], log_note: str | None
 ) -> Iterator[RenderableType]:
-    """The fate for the person who named the record by `key`."""
+    """The fate for the person who named the record by `key`; `zones` are the zones of the rules, by rule."""
     yield f"Record {shown(key)} of {shown(str(fates[0].target))}, as of {moment(as_of)}"
     for fate in fates:
         yield ""
-        yield from _fate_text(fate)
+        yield from _fate_text(fate, zones[fate.rule])
     yield ""
     if log_note:
         yield f"Deletion log: {shown(log_note)}"
@@ -84,40 +86,46 @@ def explain_text(
             yield lines(trace_text(one))
 
 
-def _fate_text(fate: Fate) -> Iterator[RenderableType]:
+def _fate_text(fate: Fate, zone: str) -> Iterator[RenderableType]:
     yield f"Rule {shown(fate.rule)} of policy {shown(fate.policy)}"
     if fate.ref is None or fate.decision is None:
         yield lines("The system holds no record under this key now.")
         return
     for name, at in sorted(fate.ref.dates.items()):
-        yield lines(f"{shown(name)}: {day_or_moment(at) if at else 'unknown'}")
+        yield lines(f"{shown(name)}: {_when(at, zone)}")
     if fate.ref.rows > 1:
         yield lines(f"{fate.ref.rows:,} rows, lines or parts belong to it")
     yield lines(f"blocked now: {'yes' if fate.ref.blocked else 'no'}")
     if fate.decision.ends:
         grid = table("bound", "counted from", "start", "end", "basis")
         for end in fate.decision.ends:
-            grid.add_row(*_bound_cells(end))
+            grid.add_row(*_bound_cells(end, zone))
         yield grid
-    yield lines(_verdict_text(fate.decision))
+    yield lines(_verdict_text(fate.decision, zone))
 
 
-def _bound_cells(end: BoundEnd) -> tuple[str, ...]:
+def _bound_cells(end: BoundEnd, zone: str) -> tuple[str, ...]:
     return (
-        STAGES.get(str(end.stage), str(end.stage)),
+        BOUNDS[end.stage],
         ", ".join(map(shown, end.date_names)),
-        day_or_moment(end.start) if end.start else "unknown",
-        moment(end.end) if end.end else "unknown",
+        _when(end.start, zone),
+        moment(end.end, zone) if end.end else "unknown",
         shown(end.basis) if end.basis else "",
     )
 
 
-def _verdict_text(decision: Decision) -> str:
-    parts = [f"{VERDICTS[decision.verdict]} ({why(decision.reason)})."]
+def _when(value: Moment | None, zone: str) -> str:
+    if value is None:
+        return "unknown"
+    return moment(value, zone) if isinstance(value, datetime) else value.isoformat()
+
+
+def _verdict_text(decision: Decision, zone: str) -> str:
+    parts = [f"{VERDICTS[decision.verdict]} ({REASONS[decision.reason]})."]
     if decision.block_at:
-        parts.append(f"To be blocked from {moment(decision.block_at)}.")
+        parts.append(f"To be blocked from {moment(decision.block_at, zone)}.")
     if decision.due_at:
-        parts.append(f"Due {moment(decision.due_at)}.")
+        parts.append(f"Due {moment(decision.due_at, zone)}.")
     parts.append(f"A run would {decision.step} it now." if decision.step else "A run would leave it alone now.")
     return " ".join(parts)
 
@@ -131,7 +139,7 @@ def _fate_json(fate: Fate) -> FateJson:
         "blocked": ref.blocked if ref else None,
         "dates": {name: day_or_moment(at) if at else None for name, at in ref.dates.items()} if ref else {},
         "verdict": decision.verdict.value if decision else None,
-        "reason": str(decision.reason) if decision else None,
+        "reason": decision.reason.value if decision else None,
         "due_at": stamp(decision.due_at) if decision and decision.due_at else None,
         "block_at": stamp(decision.block_at) if decision and decision.block_at else None,
         "step": decision.step.value if decision and decision.step else None,
@@ -141,7 +149,7 @@ def _fate_json(fate: Fate) -> FateJson:
 
 def _bound_json(end: BoundEnd) -> BoundJson:
     return {
-        "stage": str(end.stage),
+        "stage": end.stage.value,
         "dates": list(end.date_names),
         "start": day_or_moment(end.start) if end.start else None,
         "end": stamp(end.end) if end.end else None,

@@ -90,7 +90,8 @@ def entry_text(entry: Entry) -> Iterator[RenderableType]:
     yield f"Entry {entry.index}, {shown(entry.kind)}" + (f", {moment(entry.at)}" if entry.at else "")
     for name, value in entry.fields.items():
         yield lines(shown(f"{name}: {_value(value)}"))
-    yield lines(shown(f"hashed as: {entry.leaf.decode('utf-8', 'replace')}"))
+    yield "  hashed as:"
+    yield shown(entry.leaf.decode("utf-8", "replace"))
 
 
 def trace_json(trace: Trace) -> TraceJson:
@@ -145,7 +146,9 @@ def verification_remark(found: Verification) -> str:
     if found.unsigned_tail:
         remarks.append(f"The last {found.unsigned_tail:,} are not signed yet; the next run signs them.")
     if open_batches:
-        remarks.append(f"{counted(open_batches, 'batch').replace('batchs', 'batches')} in doubt; the next run looks them up first.")
+        remarks.append(
+            f"{counted(open_batches, 'batch').replace('batchs', 'batches')} in doubt; the next run looks them up first."
+        )
     return " ".join(remarks)
 
 

@@ -9,9 +9,12 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
-from retentiond.connector.api import Copy, Finding
+from retentiond.connector.api import Copy
+from retentiond.engine.assignment import Assignment
 from retentiond.engine.values import StepPlan, StepResult
+from retentiond.engine.workplace import Workplace
 from retentiond.report.layout import lines, table
+from retentiond.report.rule import bounds_text
 from retentiond.report.shown import counted, day_or_moment, moment, shown, span, stamp
 from retentiond.report.words import DONE, STATUSES, why_kept
 
@@ -78,6 +81,11 @@ class PlanReport:
     steps: Sequence[StepResult]
     approved: Collection[str] | None
     """Digests of the rule versions that may act; None where the state could not be asked."""
+    workplace: Workplace
+
+    def assignment(self, step: StepResult) -> Assignment:
+        """The rule behind a step."""
+        return next(one for one in self.workplace.assignments if one.rule.id == step.rule)
 
     def approval(self, step: StepResult) -> bool | None:
         """True where this version of the rule may act; None where nobody knows."""
@@ -132,7 +140,7 @@ def plan_text(report: PlanReport, *, samples: bool) -> Iterator[RenderableType]:
     yield overview(report)
     for step in report.steps:
         yield ""
-        yield from _details(step, report.approval(step), samples=samples)
+        yield from _details(step, report.assignment(step), report.approval(step), samples=samples)
     yield ""
     due, past = sum(plan.due for plan in plans), sum(plan.past_cap for plan in plans)
     undatable = sum(undatable_by_target(plans).values())
@@ -145,7 +153,9 @@ def overview(report: PlanReport) -> RenderableType:
     for step in report.steps:
         plan = step.plan
         figures = (
-            [plan.population, plan.due, plan.past_cap, sum(plan.kept.values()), plan.undatable] if plan else [None, None, None, None, None]
+            [plan.population, plan.due, plan.past_cap, sum(plan.kept.values()), plan.undatable]
+            if plan
+            else [None, None, None, None, None]
         )
         cells = ["-" if figure is None else f"{figure:,}" for figure in figures]
         grid.add_row(shown(step.rule), step.action.value, *cells, _mode(step, report.approval(step)))
@@ -163,18 +173,20 @@ def _mode(step: StepResult, approved: bool | None) -> str:
     return {None: "unknown", True: "enforced", False: "report only"}[approved]
 
 
-def _details(step: StepResult, approved: bool | None, *, samples: bool) -> Iterator[RenderableType]:
+def _details(step: StepResult, assignment: Assignment, approved: bool | None, *, samples: bool) -> Iterator[RenderableType]:
     plan = step.plan
-    yield f"{shown(step.rule)} ({shown(str(step.target))}, {step.action})"
+    yield f"{shown(step.rule)}: {step.action} in {shown(str(step.target))}"
+    for bound in bounds_text(assignment.rule):
+        yield lines(f"rule: {bound}")
     for reason in step.reasons:
         yield lines(shown(reason))
     if plan is None:
         return
-    yield lines(_due_text(plan))
+    yield lines(_due_text(plan, assignment.zone))
     for code, number in sorted(plan.kept.items(), key=lambda item: -item[1]):
-        yield lines(f"kept: {number:,}: {why_kept(code)}")
+        yield lines(f"kept: {number:,}, because {why_kept(code)}")
     if plan.undatable:
-        yield lines(f"undatable: {plan.undatable:,} without a provable date; never acted on, look at them")
+        yield lines(f"undatable: {plan.undatable:,} without a provable date; never acted on")
         if samples:
             for ref in plan.undatable_samples[:5]:
                 dates = ", ".join(f"{shown(name)} {day_or_moment(at) if at else 'unknown'}" for name, at in ref.dates.items())
@@ -189,21 +201,16 @@ def _details(step: StepResult, approved: bool | None, *, samples: bool) -> Itera
         yield lines("report only: no person has approved this version of the rule; a run does nothing for it")
 
 
-def _due_text(plan: StepPlan) -> str:
+def _due_text(plan: StepPlan, zone: str) -> str:
     if not plan.due:
         return f"due: none of {counted(plan.population, 'record')}"
     share = f" ({plan.due / plan.population:.1%})" if plan.population else ""
-    span_text = f", due since {moment(plan.oldest_due)}" if plan.oldest_due else ""
+    span_text = f", since {moment(plan.oldest_due, zone)}" if plan.oldest_due else ""
     if plan.latest_due and plan.latest_due != plan.oldest_due:
-        span_text += f" to {moment(plan.latest_due)}"
+        span_text += f" to {moment(plan.latest_due, zone)}"
     past = f"; {plan.past_cap:,} past the promised maximum" if plan.past_cap else ""
     return f"due: {plan.due:,} of {counted(plan.population, 'record')}{share} to be {DONE[plan.action]}{span_text}{past}"
 
 
 def _copy_json(copy: Copy) -> CopyJson:
     return {"name": copy.name, "lives_seconds": None if copy.lives is None else copy.lives.total_seconds()}
-
-
-def finding_json(finding: Finding) -> FindingJson:
-    """A finding for a program."""
-    return {"what": finding.what, "refuses": finding.refuses}

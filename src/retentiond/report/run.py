@@ -101,13 +101,13 @@ def _step_text(step: StepResult) -> Iterator[RenderableType]:
     if not (kinds or step.reasons):
         return
     yield ""
-    yield f"{shown(step.rule)} ({shown(str(step.target))}, {step.action})"
+    yield f"{shown(step.rule)}: {step.action} in {shown(str(step.target))}"
     for kind, number in sorted(kinds, key=lambda item: -item[1]):
         yield lines(f"{number:,} {DONE[step.action] + ', ' if kind in _OURS else ''}{OUTCOMES[kind]}")
     if step.rows > step.done:
         yield lines(f"{step.rows:,} rows, lines or parts went along")
     for code, number in kept.items():
-        yield lines(f"{number:,} kept: {why_kept(code)}")
+        yield lines(f"{number:,} kept, because {why_kept(code)}")
     for reason in step.reasons:
         yield lines(shown(reason))
 

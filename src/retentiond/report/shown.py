@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that a terminal acts on, reorders or does not show."""
@@ -16,9 +17,9 @@ def shown(text: str) -> str:
     return "".join(_escaped(character) if unicodedata.category(character) in HIDDEN else character for character in text)
 
 
-def moment(value: datetime) -> str:
-    """An instant (aware) for a person: UTC, to the second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def moment(value: datetime, zone: str = "UTC") -> str:
+    """An instant (aware) for a person, to the second, as a clock in the IANA `zone` shows it, with its offset."""
+    return value.astimezone(ZoneInfo(zone)).isoformat(" ", "seconds").replace("+00:00", " UTC")
 
 
 def stamp(value: datetime) -> str:

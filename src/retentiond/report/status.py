@@ -1,10 +1,10 @@
-"""Is it alive, and is it true? The last runs, the daemon's sign of life, approvals and the log, in one view."""
+"""Whether it is alive and true: the last runs, the daemon's sign of life, approvals and the log, in one view."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 from rich.console import RenderableType
@@ -12,13 +12,16 @@ from rich.console import RenderableType
 from retentiond.audit import Verification
 from retentiond.engine.values import Status
 from retentiond.engine.workplace import Workplace
-from retentiond.report.layout import lines, table
+from retentiond.report.layout import table
 from retentiond.report.log import VerificationJson, verification_json, verification_text
 from retentiond.report.shown import moment, shown, span, stamp
 from retentiond.store import Approval, Heartbeat, RunRow, StepRow
 
 BAD_ENDS = frozenset({Status.FAILED.value, Status.INCOMPLETE.value, Status.INTERRUPTED.value})
 """Endings of a run after which somebody has to look."""
+
+SILENT_AFTER = timedelta(minutes=10)
+"""The daemon gives a sign of life each minute."""
 
 
 class RunRowJson(TypedDict):
@@ -33,7 +36,7 @@ class RunRowJson(TypedDict):
 
 
 class RuleStateJson(TypedDict):
-    """One rule: may it act, and what did the last run say?"""
+    """One rule: whether it may act, and what the last run said."""
 
     rule: str
     rule_digest: str
@@ -118,11 +121,15 @@ class StatusReport:
             found.append("No run was ever made. Start the daemon, or type `retentiond run`.")
         elif self.late_since is not None:
             found.append(
-                f"No run was made since {moment(self.last_run.started_at)}, although one was due at {moment(self.late_since)} "
-                f"and another since. Nothing is being deleted. Look whether the daemon runs."
+                f"No run on schedule was made since before {moment(self.late_since)}, although one was due then and another since. "
+                f"Nothing is being deleted. Look whether the daemon runs."
             )
         if self.last_run is not None and self.last_run.status in BAD_ENDS:
             found.append(f"The last run ended as {self.last_run.status}; {self._why()}")
+        if self.heartbeat is not None and self.heartbeat.state == "stalled":
+            found.append("The daemon says that its run has shown no progress for a long time. Look what its system is doing.")
+        elif self.heartbeat is not None and self.heartbeat.state != "stopping" and self.at - self.heartbeat.at > SILENT_AFTER:
+            found.append(f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again.")
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found

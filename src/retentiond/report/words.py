@@ -21,8 +21,8 @@ STATUSES: Mapping[Status, str] = {
 
 OUTCOMES: Mapping[OutcomeKind, str] = {
     OutcomeKind.CONFIRMED: "confirmed by reading back",
-    OutcomeKind.PENDING_COPIES: "confirmed; copies outlive it",
-    OutcomeKind.ALREADY_ABSENT: "already gone when asked",
+    OutcomeKind.PENDING_COPIES: "confirmed by reading back; copies outlive it",
+    OutcomeKind.ALREADY_ABSENT: "already so when asked, not by our act",
     OutcomeKind.UNVERIFIED: "acknowledged, but not seen when read back",
     OutcomeKind.CHANGED: "changed in between, left alone",
     OutcomeKind.HELD: "held in between, left alone",
@@ -32,9 +32,26 @@ OUTCOMES: Mapping[OutcomeKind, str] = {
 DONE: Mapping[Action, str] = {Action.DELETE: "deleted", Action.BLOCK: "blocked", Action.ANONYMIZE: "anonymized"}
 """What a record is after the action."""
 
+REASONS: Mapping[Reason, str] = {
+    Reason.DUE: "its time is over",
+    Reason.PAST_CAP: "its time is over, and so is the promised maximum",
+    Reason.NOT_DUE: "its time is not over yet",
+    Reason.DUTY_RUNNING: "its purpose is over, but a duty to keep it still runs",
+    Reason.ALREADY_BLOCKED: "it is blocked already, and not to go yet",
+    Reason.UNDATABLE: "a date that decides is unknown",
+    Reason.IMPLAUSIBLE_DATE: "a date that decides cannot be true, so it counts as unknown",
+}
+
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.MUST_KEEP: "It stays",
+    Verdict.MAY_DELETE: "It is to go",
+    Verdict.MUST_BE_GONE: "It should be gone already",
+    Verdict.HELD: "It is held and stays",
+    Verdict.UNDATABLE: "It stays, because nobody can tell when it is due",
+}
 
 def why_kept(code: str) -> str:
     """Why a record is left alone, as it stands in a plan; an unknown code speaks for itself."""
     if code == OTHER_STEP:
-        return "due for the rule's other step, which has a line of its own"
+        return "it is due for the rule's other step, which has a line of its own"
     return REASONS[Reason(code)] if code in set(Reason) else code

@@ -31,7 +31,7 @@ FIELDS = (
     _Field("month", 1, 12, MONTHS),
     _Field("day of the week", 0, 6, WEEKDAYS),
 )
-_PART = re.compile(r"(?:(?P<all>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?")
+_PART = re.compile(r"(?:(?P<all>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]+))?")
 
 
 def parse_schedule(text: str) -> tuple[frozenset[int], ...]:

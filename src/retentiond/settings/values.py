@@ -17,14 +17,12 @@ from retentiond.settings.environment import PREFIX, variables
 from retentiond.settings.schedule import parse_schedule, risky_local_hours
 
 POSTGRESQL = "postgresql+psycopg"
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%")
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*")
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _share(value: object) -> object:
-    if isinstance(value, float):
-        return value
     match = _SHARE.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 0 < float(match[1]) <= 100:  # noqa: PLR2004 - per cent
         raise ValueError("a share is written in per cent, more than 0% and at most 100%, for example 25%")

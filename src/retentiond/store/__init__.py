@@ -1,6 +1,5 @@
 """What survives a restart: runs, approvals, plans, the clock's last reading and the daemon's sign of life."""
 
-from retentiond.store.lock import exclusive
 from retentiond.store.open import Store, open_store
 from retentiond.store.values import Approval, ClockReading, Heartbeat, PlanHeader, RunRow, StepRow
 
@@ -12,6 +11,5 @@ __all__ = [
     "RunRow",
     "StepRow",
     "Store",
-    "exclusive",
     "open_store",
 ]

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retentiond.database import migrate, open_database
+from retentiond.database import migrate, open_database, translated
 from retentiond.errors import StateError
 from retentiond.store.approvals import Approvals
 from retentiond.store.plans import Plans
 from retentiond.store.pulse import Pulse
 from retentiond.store.runs import Runs
+
+NEWEST = "0001"
+"""The version that the newest migration makes."""
 
 
 class Store(Runs, Approvals, Plans, Pulse):
@@ -35,7 +38,17 @@ def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
         ) from None
     engine = open_database(url if url is not None else state / "state.db")
     try:
-        migrate(engine, "retentiond.store:migrations")
+        if not _current(engine):
+            migrate(engine, "retentiond.store:migrations")
         yield Store(engine)
     finally:
         engine.dispose()
+
+
+def _current(engine: sa.Engine) -> bool:
+    """Look whether there is nothing to migrate: the daemon opens the store every minute, and Alembic is not made for threads."""
+    version = sa.table("retentiond_store_version", sa.column("version_num"))
+    with translated(), engine.connect() as connection:
+        if not sa.inspect(connection).has_table(version.name):
+            return False
+        return list(connection.execute(sa.select(version.c.version_num)).scalars()) == [NEWEST]

@@ -23,9 +23,18 @@ class Part:
         with translated(), self._engine.begin() as connection:
             yield connection
 
+    def _only_row(self, table: sa.Table) -> sa.Row[Any]:
+        with self._transaction() as connection:
+            row = connection.execute(sa.select(table)).one_or_none()
+        if row is None:
+            raise _lost(table)
+        return row
+
     def _set_only_row(self, table: sa.Table, values: Mapping[str, Any]) -> None:
         with self._transaction() as connection:
             if connection.execute(sa.update(table).values(**values)).rowcount != 1:
-                raise StateError(
-                    f"The state database has lost the row of its table {table.name}; restore the database from a backup."
-                )
+                raise _lost(table)
+
+
+def _lost(table: sa.Table) -> StateError:
+    return StateError(f"The state database has lost the row of its table {table.name}; restore the database from a backup.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from retentiond.store.part import Part
 from retentiond.store.tables import clock, heartbeats
 from retentiond.store.values import ClockReading, Heartbeat
@@ -16,8 +14,7 @@ class Pulse(Part):
 
     def clock_reading(self) -> ClockReading | None:
         """The last reading that was believed; None before the first."""
-        with self._transaction() as connection:
-            row = connection.execute(sa.select(clock)).one()
+        row = self._only_row(clock)
         return None if row.at is None else ClockReading(row.at, row.boot_id, row.monotonic)
 
     def record_clock(self, reading: ClockReading) -> None:
@@ -30,6 +27,5 @@ class Pulse(Part):
 
     def heartbeat(self) -> Heartbeat | None:
         """The daemon's last sign of life; None where no daemon ever ran on this state."""
-        with self._transaction() as connection:
-            row = connection.execute(sa.select(heartbeats)).one()
+        row = self._only_row(heartbeats)
         return None if row.at is None else Heartbeat(row.at, row.pid, row.state)

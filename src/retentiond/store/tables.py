@@ -99,8 +99,8 @@ plan_records = sa.Table(
     "plan_records",
     metadata,
     sa.Column("plan", sa.Text, sa.ForeignKey("plans.digest"), primary_key=True),
-    sa.Column("ref", sa.LargeBinary(32), primary_key=True),
-    sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
+    sa.Column("ref", sa.LargeBinary, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
 )
 
 clock = sa.Table(

@@ -7,13 +7,15 @@ nothing with the engine. So what has to be there afterwards is known without ask
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import sqlite3
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -27,18 +29,28 @@ CREATE TABLE customers (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, town TEXT NOT NULL);
 CREATE TABLE invoices (
   number TEXT PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers(id), recipient TEXT NOT NULL,
-  cents INTEGER NOT NULL, issued_on DATE, received_on DATE, settled_on DATE, blocked_at DATETIME);
+  cents INTEGER NOT NULL, issued_on DATE, received_on DATE, settled_on DATE,
+  blocked INTEGER NOT NULL, blocked_at DATETIME);
 CREATE TABLE inquiries (
   id TEXT PRIMARY KEY, sender TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,
   resolved_at DATETIME, last_message_at DATETIME);
 CREATE TABLE inquiry_attachments (
   id INTEGER PRIMARY KEY, inquiry_id TEXT NOT NULL REFERENCES inquiries(id), name TEXT NOT NULL, content BLOB NOT NULL);
-CREATE INDEX inquiry_attachments_inquiry ON inquiry_attachments (inquiry_id);
 CREATE TABLE survey_answers (
   id INTEGER PRIMARY KEY, email TEXT, ip TEXT, comment TEXT, rating INTEGER NOT NULL,
-  submitted_at INTEGER, anonymized_at DATETIME);
+  submitted_at INTEGER, anonymized INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE contacts (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, last_interaction_on DATE, blocked_at DATETIME);
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, last_interaction_on DATE,
+  blocked INTEGER NOT NULL, blocked_at DATETIME);
+CREATE INDEX invoices_customer ON invoices (customer_id);
+CREATE INDEX invoices_issued ON invoices (issued_on);
+CREATE INDEX invoices_received ON invoices (received_on);
+CREATE INDEX invoices_settled ON invoices (settled_on);
+CREATE INDEX inquiries_resolved ON inquiries (resolved_at);
+CREATE INDEX inquiries_last_message ON inquiries (last_message_at);
+CREATE INDEX inquiry_attachments_inquiry ON inquiry_attachments (inquiry_id);
+CREATE INDEX survey_answers_submitted ON survey_answers (submitted_at);
+CREATE INDEX contacts_last_interaction ON contacts (last_interaction_on);
 """
 
 
@@ -108,8 +120,8 @@ def _invoices(connection: sqlite3.Connection, chance: random.Random, truth: Trut
     def invoice(issued: date | None, received: date | None, settled: date | None, *, blocked: bool) -> str:
         key = f"{(issued or today).year}-{next(numbers):05}"
         row = (key, chance.randint(1, CUSTOMERS), _name(chance), chance.randint(500, 900_000))
-        dates = (_day(issued), _day(received), _day(settled), f"{year - 1}-01-10 03:17:00" if blocked else None)
-        connection.execute("INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row + dates)
+        dates = (_day(issued), _day(received), _day(settled), blocked, f"{year - 1}-01-10 03:17:00" if blocked else None)
+        connection.execute("INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row + dates)
         return key
 
     for _ in range(150):
@@ -139,12 +151,18 @@ def _inquiries(connection: sqlite3.Connection, chance: random.Random, truth: Tru
 
     def inquiry(resolved: int | None, last_word: int | None) -> str:
         key = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-        dates = tuple(None if days is None else _utc_text(now - timedelta(days=days, minutes=chance.randint(0, 600))) for days in (resolved, last_word))
+        dates = [
+            None if days is None else _clock(now - timedelta(days=days, minutes=chance.randint(0, 600)))
+            for days in (resolved, last_word)
+        ]
         sender = f"anfrage{chance.randint(1, 9999)}@kunden.example"
-        connection.execute("INSERT INTO inquiries VALUES (?, ?, ?, ?, ?, ?)", (key, sender, "Anfrage", f"Gruß, {_name(chance)}", *dates))
+        connection.execute(
+            "INSERT INTO inquiries VALUES (?, ?, ?, ?, ?, ?)", (key, sender, "Anfrage", f"Gruß, {_name(chance)}", *dates)
+        )
         for number in range(chance.choice((0, 0, 1, 2))):
             connection.execute(
-                "INSERT INTO inquiry_attachments (inquiry_id, name, content) VALUES (?, ?, ?)", (key, f"anlage-{number + 1}.pdf", b"%PDF-demo")
+                "INSERT INTO inquiry_attachments (inquiry_id, name, content) VALUES (?, ?, ?)",
+                (key, f"anlage-{number + 1}.pdf", b"%PDF-demo"),
             )
         return key
 
@@ -170,10 +188,17 @@ def _survey(connection: sqlite3.Connection, chance: random.Random, truth: Truth,
     """Anonymized 12 months after submission."""
 
     def answer(submitted: int | None) -> int:
-        row = (f"teilnahme{chance.randint(1, 99_999)}@kunden.example", _address(chance), f"Meint {_name(chance)}", chance.randint(1, 5), submitted)
-        cursor = connection.execute("INSERT INTO survey_answers (email, ip, comment, rating, submitted_at) VALUES (?, ?, ?, ?, ?)", row)
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        row = (
+            f"teilnahme{chance.randint(1, 99_999)}@kunden.example",
+            _address(chance),
+            f"Meint {_name(chance)}",
+            chance.randint(1, 5),
+            submitted,
+        )
+        cursor = connection.execute(
+            "INSERT INTO survey_answers (email, ip, comment, rating, submitted_at) VALUES (?, ?, ?, ?, ?)", row
+        )
+        return cast("int", cursor.lastrowid)
 
     for fate, count, youngest, oldest in ((truth.to_anonymize, 110, 380, 700), (truth.to_keep, 480, 1, 350)):
         for _ in range(count):
@@ -191,8 +216,9 @@ def _contacts(connection: sqlite3.Connection, chance: random.Random, truth: Trut
     def contact(days: int | None, *, blocked: bool) -> int:
         key = next(numbers)
         last = None if days is None else _day(today - timedelta(days=days))
-        row = (key, _name(chance), f"kontakt{key}@kunden.example", last, f"{today.year - 1}-06-01 03:17:00" if blocked else None)
-        connection.execute("INSERT INTO contacts VALUES (?, ?, ?, ?, ?)", row)
+        since = f"{today.year - 1}-06-01 03:17:00" if blocked else None
+        row = (key, _name(chance), f"kontakt{key}@kunden.example", last, blocked, since)
+        connection.execute("INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?)", row)
         return key
 
     for _ in range(90):
@@ -209,38 +235,35 @@ def _contacts(connection: sqlite3.Connection, chance: random.Random, truth: Trut
 
 LINES_A_DAY = 150
 DAYS_OF_LOGS = 20
+GARBLED_DAYS = (2, 16, 18)
 
 
 def _access_logs(folder: Path, chance: random.Random, truth: Truth, now: datetime) -> None:
     """Twenty days of web server log, one file a day, older ones packed; each line may stay for 14 days."""
     for day in range(DAYS_OF_LOGS):
-        lines = list(_log_lines(chance, now - timedelta(days=day + 1), truth, now))
-        if day in {0, 3, 11}:
-            for number in range(2):
-                line = f"garbled request {day}-{number} without a date"
-                lines.insert(chance.randint(0, len(lines)), line)
+        ended = now - timedelta(days=day)
+        lines = list(_log_lines(chance, ended - timedelta(days=1), truth, now))
+        if day in GARBLED_DAYS:  # above the first date of a file nothing tells when a line was written
+            garbled = [f"worker {day}-{number} started without a clock" for number in range(2)]
+            lines = garbled + lines
+            for line in garbled:
                 truth.add(truth.to_keep, "access-log", line)
                 truth.add(truth.undatable, "access-log", line)
         text = "".join(f"{line}\n" for line in lines)
-        name = "access.log" + (f".{day}" if day else "")
-        if day > 1:
-            with gzip.open(folder / f"{name}.gz", "wt", encoding="utf-8") as file:
-                file.write(text)
-        else:
-            (folder / name).write_text(text, encoding="utf-8")
+        path = folder / ("access.log" + (f".{day}" if day else "") + (".gz" if day > 1 else ""))
+        path.write_bytes(gzip.compress(text.encode()) if day > 1 else text.encode())
+        os.utime(path, (ended.timestamp(), ended.timestamp()))
 
 
 def _log_lines(chance: random.Random, start: datetime, truth: Truth, now: datetime) -> Iterator[str]:
-    for second in sorted(chance.sample(range(86_400), LINES_A_DAY)):
-        at = start + timedelta(seconds=second)
-        age = now - at
-        if abs(age - timedelta(days=14)) < timedelta(hours=2):
-            at += timedelta(hours=4)  # well clear of the border, whichever side it was on
-            age = now - at
+    border = now - timedelta(days=14)
+    moments = [start + timedelta(seconds=second) for second in chance.sample(range(86_400), LINES_A_DAY)]
+    # Well clear of the border: what would lie within two hours of it is moved to its young side.
+    for at in sorted(at + timedelta(hours=4) if abs(at - border) < timedelta(hours=2) else at for at in moments):
         stamp = at.astimezone(ZONE).strftime("%d/%b/%Y:%H:%M:%S %z")
         page, size = chance.choice(PAGES), chance.randint(200, 40_000)
-        line = f'{_address(chance)} - - [{stamp}] "GET {page} HTTP/1.1" 200 {size} "-" "Mozilla/5.0 (Demo {chance.getrandbits(40):010x})"'
-        truth.add(truth.to_delete if age > timedelta(days=14) else truth.to_keep, "access-log", line)
+        line = f'{_address(chance)} - - [{stamp}] "GET {page} HTTP/1.1" 200 {size} "-" "Demo {chance.getrandbits(40):010x}"'
+        truth.add(truth.to_delete if at < border else truth.to_keep, "access-log", line)
         yield line
 
 
@@ -263,5 +286,6 @@ def _day(value: date | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-def _utc_text(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.000000")
+def _clock(value: datetime) -> str:
+    """What a clock on the office wall showed, as the database keeps it: without a zone."""
+    return value.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S.000000")

@@ -1,0 +1,32 @@
+"""Tells a record that went from one that only has another name by now, as after a rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from retentiond.connector import RecordRef
+from retentiond_files.dataset import Dataset
+from retentiond_files.failures import Astray
+from retentiond_files.records import STAMP, rows_of, stamp_of
+
+
+def renamed(dataset: Dataset, fingerprints: Collection[str]) -> set[str]:
+    """Those fingerprints of files whose inode, size and mtime are found anywhere in the data set.
+
+    A file that was copied, compressed or moved out of the data set is not found.
+    """
+    wanted = {fingerprint[:STAMP]: fingerprint for fingerprint in fingerprints}
+    return {wanted[stamp] for _, found in dataset.files() if (stamp := stamp_of(found.stat)) in wanted}
+
+
+def resliced(dataset: Dataset, refs: Collection[RecordRef]) -> set[tuple[str, str]]:
+    """Hour and fingerprint of those slices that stand, line for line, anywhere in the data set. Reads all of it."""
+    wanted = {(ref.key[-1], ref.fingerprint) for ref in refs}
+    seen: set[tuple[str, str]] = set()
+    for _, found in dataset.files():
+        try:
+            rows = rows_of(dataset, found.path)
+        except (FileNotFoundError, Astray):
+            continue
+        seen |= wanted & {(row.key[-1], row.fingerprint) for row in rows}
+    return seen

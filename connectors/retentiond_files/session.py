@@ -1,0 +1,58 @@
+"""What every acting role begins with: alone on the root, and no leftovers of an interrupted rewrite."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from retentiond.connector import TransientConnectorError
+from retentiond_files.dataset import Dataset
+from retentiond_files.failures import Astray, system_error
+from retentiond_files.patterns import Path
+from retentiond_files.tree import Found, Kind
+
+
+def begin(dataset: Dataset) -> None:
+    """Lock the root until its handle is closed, then remove leftovers.
+
+    Raises `TransientConnectorError` while another session of ours acts on the root, `ConnectorError` where a leftover stays.
+    """
+    try:
+        fcntl.flock(dataset.tree.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TransientConnectorError(
+            f"Another session of retentiond acts on {dataset.tree.place} at the moment; {dataset.target} was left alone."
+        ) from None
+    except OSError as error:
+        raise system_error(error, f"The directory {dataset.tree.place} cannot be locked") from None
+    for found in list(dataset.walk()):
+        if found.kind is Kind.STRAY and is_ours(found):
+            _remove(dataset, found.path)
+
+
+def is_ours(found: Found) -> bool:
+    """True for a leftover of our own; root's may belong to anybody, since it hands its files over before they are done."""
+    return os.geteuid() in {0, found.stat.st_uid}
+
+
+def _remove(dataset: Dataset, path: Path) -> None:
+    try:
+        with dataset.tree.directory(path[:-1]) as above:
+            os.unlink(path[-1], dir_fd=above)
+            os.fsync(above)
+    except (FileNotFoundError, Astray):
+        return
+    except OSError as error:
+        raise system_error(
+            error, f"A leftover of an interrupted rewrite below {dataset.tree.place} holds old lines and cannot be removed"
+        ) from None
+
+
+def is_live(dataset: Dataset, path: Path, state: os.stat_result) -> bool:
+    """True where a server may be writing to the file: a `live` pattern matches, or it changed within `quiet_minutes`.
+
+    The machine's clock is compared with stamps that the same clock made; an mtime in the future counts as live.
+    """
+    quiet = dataset.options.quiet_minutes * 60 * 1_000_000_000
+    return dataset.live.match(path) or (quiet > 0 and time.time_ns() - state.st_mtime_ns < quiet)

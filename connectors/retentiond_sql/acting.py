@@ -1,0 +1,147 @@
+"""One batch, one transaction: look again under lock, change what is unchanged, leave alone what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from retentiond.connector import Action, Answer, ConnectorError, RecordRef, Target
+from retentiond_sql.connect import open_engine
+from retentiond_sql.fence import Fence
+from retentiond_sql.layout import Layout, Row, read_layout
+from retentiond_sql.options import SqlConnection, SqlDataset
+from retentiond_sql.parts import PartTable, read_parts
+from retentiond_sql.preflight import dangers
+from retentiond_sql.rows import Key, fetch
+from retentiond_sql.session import CommitRefusedError, Session
+from retentiond_sql.trouble import Trouble, trouble_of
+
+_PER_RECORD = frozenset({Trouble.REFERENCED, Trouble.CONSTRAINT, Trouble.REFUSED})
+"""Troubles that one record may have while the others have none."""
+
+
+class RefusedError(Exception):
+    """The database did not do to every record what it was told; `code` is a word of the list of failure codes."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an act works with."""
+
+    connection: sa.Connection
+    layout: Layout
+    parts: tuple[PartTable, ...]
+
+
+Records = dict[Key, list[Row]]
+"""Records about to be changed, with their rows."""
+
+Act = Callable[[Scene, Records], dict[Key, Answer]]
+"""Changes exactly these records; raises `RefusedError`, or what the driver raises, where not all of them went through."""
+
+
+class Actor:
+    """A session that does one kind of act on one data set."""
+
+    def __init__(
+        self,
+        options: SqlConnection,
+        dataset: SqlDataset,
+        target: Target,
+        action: Action,
+        act: Act,
+        done: Callable[[Row], bool] = lambda _row: False,
+        extra: Sequence[str] = (),
+    ) -> None:
+        """`done` tells a row that already is as wished; `extra` are columns that the act needs to see."""
+        self._options = options
+        self._dataset = dataset
+        self._target = target
+        self._action = action
+        self._act = act
+        self._done = done
+        self._extra = extra
+        self._known: tuple[Layout, tuple[PartTable, ...]] | None = None
+        self._session = Session(open_engine(options, writes=True), target, Fence(options, dataset))
+
+    def close(self) -> None:
+        """End the session."""
+        self._session.close()
+
+    def on(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Act on exactly these records; one answer each, in order."""
+        try:
+            with self._session.changing() as connection:
+                return self._batch(connection, refs)
+        except CommitRefusedError as refused:
+            # A constraint that is only checked at the end, and does not tell whose it is.
+            if len(refs) == 1:
+                return [Answer.failed(refused.trouble.value)]
+            half = len(refs) // 2
+            return [*self.on(refs[:half]), *self.on(refs[half:])]
+
+    def _batch(self, connection: sa.Connection, refs: Sequence[RecordRef]) -> list[Answer]:
+        if connection.dialect.name == "postgresql":
+            connection.execute(_DURABLE)
+            connection.execute(_CHECK_AT_ONCE)
+        scene = Scene(connection, *self._layout(connection))
+        found = fetch(connection, scene.layout, [ref.key for ref in refs], lock=True, extra=self._extra)
+        answers: dict[Key, Answer] = {}
+        records: Records = {}
+        for ref in refs:
+            rows = found.get(ref.key, [])
+            if not rows or all(self._done(row) for row in rows):
+                answers[ref.key] = Answer.not_found()
+            elif any(row.ref.fingerprint != ref.fingerprint for row in rows):
+                answers[ref.key] = Answer.changed()
+            elif any(row.moved is other.moved for n, row in enumerate(rows) for other in rows[:n]):
+                answers[ref.key] = Answer.failed("unsupported")  # two rows in one table: the key tells nothing apart
+            else:
+                records[ref.key] = rows
+        answers |= self._settle(scene, records)
+        return [answers[ref.key] for ref in refs]
+
+    def _settle(self, scene: Scene, records: Records) -> dict[Key, Answer]:
+        """Act on all of them, or on ever smaller halves where one of them stands in the way of the others."""
+        if not records:
+            return {}
+        try:
+            with scene.connection.begin_nested():
+                return self._act(scene, records)
+        except RefusedError as refused:
+            code = refused.code
+        except sa.exc.DBAPIError as error:
+            trouble = trouble_of(error)
+            if trouble not in _PER_RECORD:
+                raise
+            code = trouble.value
+        keys = list(records)
+        if len(keys) == 1:
+            return {keys[0]: Answer.failed(code)}
+        half = len(keys) // 2
+        halves = ({key: records[key] for key in some} for some in (keys[:half], keys[half:]))
+        return {key: answer for some in halves for key, answer in self._settle(scene, some).items()}
+
+    def _layout(self, connection: sa.Connection) -> tuple[Layout, tuple[PartTable, ...]]:
+        if self._known is None:
+            layout = read_layout(connection, self._dataset, self._target)
+            parts = read_parts(connection, self._dataset.parts, self._target)
+            # The preflight has seen this already; but the schema may have changed since, and a cascade undoes nothing.
+            found = dangers(connection, layout, parts, self._action)
+            if found:
+                raise ConnectorError(" ".join(finding.what for finding in found), "refused")
+            self._known = layout, parts
+        return self._known
+
+
+# Only where it is weaker: `remote_apply` and the like stay.
+_DURABLE = sa.text(
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
+_CHECK_AT_ONCE = sa.text("SET CONSTRAINTS ALL IMMEDIATE")

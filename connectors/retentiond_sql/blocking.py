@@ -1,0 +1,77 @@
+"""Blocks records: by a flag in the row, or by moving the row out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.connector import Action, Answer, Blocker, ConfigurationError, How, RecordRef, Target
+from retentiond_sql.acting import Act, Actor, Records, RefusedError, Scene
+from retentiond_sql.deleting import delete_rows
+from retentiond_sql.layout import Row
+from retentiond_sql.options import Block, SqlConnection, SqlDataset
+from retentiond_sql.parts import chunks
+from retentiond_sql.rows import Key
+from retentiond_sql.updating import update_rows
+from retentiond_sql.values import among
+
+
+class SqlBlocker(Blocker):
+    """Blocks rows of one table, in the way that the data set's `block` says."""
+
+    def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
+        super().__init__(target)
+        if dataset.block is None:
+            raise ConfigurationError(f"The data set {target} says nothing under `block`, so its records cannot be blocked.")
+        act = flagging(dataset.block) if dataset.block.flag else move
+        self._actor = Actor(connection, dataset, target, Action.BLOCK, act, _done)
+
+    def close(self) -> None:
+        """End the session; harmless when repeated."""
+        self._actor.close()
+
+    def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return self._actor.on(refs)
+
+
+def _done(row: Row) -> bool:
+    return row.ref.blocked
+
+
+def flagging(block: Block) -> Act:
+    """Make the act that sets the flag."""
+
+    def act(scene: Scene, records: Records) -> dict[Key, Answer]:
+        values: dict[str, Any] = dict(block.flag or {})
+        if block.at is not None:
+            values[block.at] = _CLOCKS[scene.layout.dialect]
+        how = update_rows(scene, [row for rows in records.values() for row in rows], values)
+        return dict.fromkeys(records, Answer.done(how))
+
+    return act
+
+
+_CLOCKS: dict[str, sa.ColumnElement[Any]] = {
+    "postgresql": sa.literal_column("now()"),
+    "mysql": sa.literal_column("UTC_TIMESTAMP(6)"),
+    "sqlite": sa.literal_column("strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
+}
+"""Now, by the database's clock; the session's zone is UTC."""
+
+
+def move(scene: Scene, records: Records) -> dict[Key, Answer]:
+    """Move the rows to the other table, whole; those that are there already are only taken away here."""
+    layout = scene.layout
+    here = [row for rows in records.values() for row in rows if not row.moved]
+    there = {row.ref.key for rows in records.values() for row in rows if row.moved}
+    source, goal = layout.table.plain(), (layout.moved or layout.table).plain()
+    names = [name for name, column in layout.table.columns.items() if not column.generated]
+    for some in chunks([row.key for row in here if row.ref.key not in there]):
+        rows = sa.select(*(source.c[name] for name in names)).where(among(layout.key_columns(source), some, layout.dialect))
+        moved = scene.connection.execute(sa.insert(goal).from_select(names, rows, include_defaults=False))
+        if moved.rowcount != len(some):
+            raise RefusedError("refused")
+    delete_rows(scene, here)
+    return dict.fromkeys(records, Answer.done(How.ROWCOUNT))

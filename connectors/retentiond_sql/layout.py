@@ -1,0 +1,269 @@
+"""The options of a data set brought together with the schema: which columns are read, in what form, from which tables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target
+from retentiond_sql.dates import Form, bound, form_of, parse, suspect
+from retentiond_sql.options import DateColumn, SqlDataset
+from retentiond_sql.schema import Table, read_table
+from retentiond_sql.values import Kind, Native, digestible, equal, from_text, kind_of, plain, plain_bind, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the record's table, as it was read."""
+
+    ref: RecordRef
+    key: tuple[Any, ...]
+    """The key's values as the driver has them."""
+    moved: bool
+    """True where it was found in the table that blocked records are moved to."""
+    anonymized: bool
+    linked: tuple[Any, ...]
+    """The values of `Layout.linked`."""
+    extra: tuple[Any, ...]
+    """The further columns that were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Knows how to ask for records of one data set, and how to read the answer."""
+
+    target: Target
+    options: SqlDataset
+    dialect: str
+    table: Table
+    moved: Table | None
+    key_kinds: tuple[Kind, ...]
+    forms: dict[str, Form]
+    linked: tuple[str, ...]
+    """Columns that parts refer to."""
+
+    def places(self) -> Iterable[tuple[sa.FromClause, bool]]:
+        """The tables that records lie in; True for the one they are moved to when blocked."""
+        yield self.table.clause("r"), False
+        if self.moved is not None:
+            yield self.moved.clause("r"), True
+
+    def date(self, name: str) -> DateColumn:
+        """The column of a date; raises `ConnectorError` for a date that the data set does not offer."""
+        try:
+            return self.options.dates[name]
+        except KeyError:
+            raise ConnectorError(
+                f"The data set {self.target} offers no date {name}. Use one of its `dates`.", "malformed"
+            ) from None
+
+    def key_columns(self, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+        """The key's columns of a place."""
+        return [table.c[name] for name in self.options.key]
+
+    def select(self, table: sa.FromClause, *, moved: bool, extra: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
+        """Ask for everything that `read` needs, and for `extra`."""
+        columns: list[sa.ColumnElement[Any]] = self.key_columns(table)
+        columns += [self._date_text(table, name) for name in self.options.dates]
+        columns += [self.as_read(table.c[name]) for name in self._deciding()]
+        columns += [table.c[name] for name in self.linked]
+        columns += [sa.literal_column("1") if moved else _number(self.blocked(table)), _number(self.anonymized(table))]
+        columns += list(extra)
+        # Names of our own: a column may be asked for twice.
+        return sa.select(*(column.label(f"c{number}") for number, column in enumerate(columns))).select_from(table)
+
+    def read(self, raw: Sequence[Any], *, moved: bool) -> Row:
+        """Read one row of `select`; raises `ConnectorError` where its key has no text form."""
+        values = iter(raw)
+        key = tuple(next(values) for _ in self.options.key)
+        text = tuple(self._key_text(value, kind) for value, kind in zip(key, self.key_kinds, strict=True))
+        raw_dates = {name: next(values) for name in self.options.dates}
+        deciding = {name: next(values) for name in self._deciding()}
+        linked = tuple(next(values) for _ in self.linked)
+        blocked, anonymized = bool(next(values)), bool(next(values))
+        dates: Dates = {name: parse(self.options.dates[name], value) for name, value in raw_dates.items()}
+        told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
+        ref = RecordRef(
+            key=text,
+            dates=dates,
+            fingerprint=hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest(),
+            identity=tuple(digestible(deciding[name]) for name in self.options.identity),
+            blocked=blocked,
+        )
+        return Row(ref, key, moved, anonymized, linked, tuple(values))
+
+    def _deciding(self) -> list[str]:
+        return list(dict.fromkeys([*self.options.unchanged, *self.options.identity, *self.options.only]))
+
+    def _key_text(self, value: object, kind: Kind) -> str:
+        text = to_text(value)
+        if text is None:
+            raise ConnectorError(
+                f"A record of {self.target} has NULL or an unfit value in its key, so it cannot be told from others. "
+                f"Name columns in `key` that every record has.",
+                "unreadable",
+            )
+        return text.rstrip(" ") if kind is Kind.PADDED else text
+
+    def as_read(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A column in the form that is read for digests and strategies: PostgreSQL's own text, or the driver's value."""
+        return sa.cast(column, sa.Text) if self.dialect == "postgresql" else column
+
+    def _date_text(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        column = table.c[self.options.dates[name].column]
+        if self.forms[name] is not Form.TYPED:
+            return column
+        # As text, because drivers choke on what they cannot turn into a datetime: infinity, years BC, 0000-00-00.
+        return sa.cast(column, sa.Text if self.dialect == "postgresql" else sa.CHAR)
+
+    def _sortable(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        column = table.c[self.options.dates[name].column]
+        if self.forms[name] is Form.TEXT and self.dialect != "sqlite":
+            return plain(column, self.dialect)
+        return column
+
+    def before(self, table: sa.FromClause, cutoff: Cutoff) -> sa.ColumnElement[bool]:
+        """True for every record before the cutoff, and for some more: only `Cutoff.admits` is exact."""
+        form = self.forms[cutoff.by]
+        value = bound(self.date(cutoff.by), form, cutoff)
+        if form is Form.TEXT:
+            value = plain_bind(value, self.dialect)
+        elif self.dialect == "mysql" and isinstance(value, datetime):
+            value = value.replace(tzinfo=None)
+        return self._sortable(table, cutoff.by) < sa.literal(value, Native)
+
+    def order(self, table: sa.FromClause, by: str | None) -> list[sa.ColumnElement[Any]]:
+        """Oldest first by that date, then by key; by key alone where no date is named."""
+        return ([self._sortable(table, by)] if by else []) + self.key_columns(table)
+
+    def after(self, table: sa.FromClause, by: str | None, position: Sequence[Any]) -> sa.ColumnElement[bool]:
+        """True for what comes after `position` in `order`."""
+        columns = self.order(table, by)
+        values: list[sa.ColumnElement[Any]] = [sa.literal(value, Native) for value in position]
+        if by is not None:
+            raw, form = position[0], self.forms[by]
+            if form is Form.TEXT:
+                values[0] = sa.literal(plain_bind(raw, self.dialect), Native)
+            elif form is Form.TYPED and self.dialect == "postgresql":
+                column_type = self.table.columns[self.options.dates[by].column].type
+                values[0] = sa.cast(sa.literal(raw, Native), column_type)
+        later = sa.or_(
+            *(
+                sa.and_(*(c == v for c, v in zip(columns[:n], values[:n], strict=True)), columns[n] > values[n])
+                for n in range(len(columns))
+            )
+        )
+        # The first half says nothing new, but an index can serve it.
+        return sa.and_(columns[0] >= values[0], later) if len(columns) > 1 else later
+
+    def position(self, raw: Sequence[Any], by: str | None) -> tuple[Any, ...]:
+        """Where a row of `select` stands in `order`."""
+        width = len(self.options.key)
+        lead = () if by is None else (raw[width + list(self.options.dates).index(by)],)
+        return (*lead, *raw[:width])
+
+    def unknown(self, table: sa.FromClause, names: Sequence[str]) -> sa.ColumnElement[bool]:
+        """True for every record of which none of these dates is known, and perhaps for some more."""
+        conditions = [suspect(self.date(name), self.forms[name], table.c[self.date(name).column], self.dialect) for name in names]
+        return sa.and_(sa.true(), *conditions)
+
+    def belongs(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True for the rows of the table that are records of this data set."""
+        conditions = [
+            sa.or_(*(equal(table.c[name], one, self.dialect) for one in (value if isinstance(value, tuple) else (value,))))
+            for name, value in self.options.only.items()
+        ]
+        return sa.and_(sa.true(), *conditions)
+
+    def blocked(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True where the record's flag says that it is blocked."""
+        return self._all(table, (self.options.block and self.options.block.flag) or {})
+
+    def anonymized(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True where the record's marker says that it is anonymized."""
+        return self._all(table, (self.options.anonymize and self.options.anonymize.marker) or {})
+
+    def _all(self, table: sa.FromClause, wanted: dict[str, Any]) -> sa.ColumnElement[bool]:
+        if not wanted:
+            return sa.false()
+        # coalesce, because NULL is neither blocked nor anonymized, and its negation has to be true.
+        return sa.and_(*(sa.func.coalesce(equal(table.c[n], v, self.dialect), sa.false()) for n, v in wanted.items()))
+
+    def values_of(self, key: Sequence[str]) -> tuple[object, ...] | None:
+        """The key's values for its text form; None where no record can have such a key."""
+        if len(key) != len(self.key_kinds):
+            return None
+        values = [from_text(text, kind, self.dialect) for text, kind in zip(key, self.key_kinds, strict=True)]
+        return None if None in values else tuple(values)
+
+
+def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
+
+
+def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) -> Layout:
+    """Bring options and schema together; raises `ConnectorError` where they do not fit."""
+    table = _table(connection, options.table, target)
+    moved_name = options.block.moved_to if options.block else None
+    moved = None if moved_name is None else _table(connection, moved_name, target)
+    dialect = connection.dialect.name
+    linked = tuple(dict.fromkeys(column for part in options.parts for column in part.refers.values()))
+    block, anonymize = options.block, options.anonymize
+    used = {*options.key, *(date.column for date in options.dates.values()), *options.unchanged, *options.identity, *options.only}
+    used |= {*linked, *((block and block.flag) or ()), *((anonymize and anonymize.marker) or ())}
+    for place in [table] if moved is None else [table, moved]:
+        absent = sorted(used - place.columns.keys())
+        if absent:
+            raise ConnectorError(
+                f"The table {place} of {target} has no column {', '.join(absent)}, which the settings name.", "unreadable"
+            )
+    for matches in (options.only, (block and block.flag) or {}, (anonymize and anonymize.marker) or {}):
+        for name, wanted in matches.items():
+            for value in wanted if isinstance(wanted, tuple) else (wanted,):
+                if not _fits(value, table.columns[name].type):
+                    raise ConnectorError(
+                        f"The column {name} of the table {table} ({target}) is compared with a value of another type. "
+                        f"Write text in quotes, and numbers and true or false without.",
+                        "unsupported",
+                    )
+    kinds = []
+    for name in options.key:
+        kind = kind_of(table.columns[name].type, dialect)
+        if kind is None:
+            raise ConnectorError(
+                f"The column {name} of the table {table} ({target}) is of a type that cannot be part of a key. "
+                f"Use columns of whole numbers, text, UUID, bytes, decimals or dates.",
+                "unsupported",
+            )
+        kinds.append(kind)
+    forms = {}
+    for name, date_column in options.dates.items():
+        form = form_of(date_column, table.columns[date_column.column].type, dialect)
+        if form is None:
+            raise ConnectorError(
+                f"The column {date_column.column} of the table {table} ({target}) is of a type that cannot hold a date of "
+                f"kind {date_column.kind}. Name another kind in `dates.{name}`.",
+                "unsupported",
+            )
+        forms[name] = form
+    return Layout(target, options, dialect, table, moved, tuple(kinds), forms, linked)
+
+
+def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:
+    """False where MariaDB would compare anyway, and find every text equal to 0."""
+    if value is None or isinstance(column_type, sa.types.NullType):
+        return True
+    numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Boolean)) or type(column_type).__name__ == "BIT"
+    return numeric is not isinstance(value, str)
+
+
+def _table(connection: sa.Connection, name: str, target: Target) -> Table:
+    table = read_table(connection, name)
+    if table is None:
+        raise ConnectorError(f"There is no table {name} for {target}, or our role may not see it.", "unreadable")
+    return table

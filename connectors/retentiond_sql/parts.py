@@ -1,0 +1,145 @@
+"""Rows of other tables that go with a record: counted with it, and deleted before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.connector import ConnectorError, Target, TransientConnectorError
+from retentiond_sql.options import Part
+from retentiond_sql.schema import Table, read_table
+from retentiond_sql.values import Kind, among, kind_of, plain, to_text
+
+AT_ONCE = 500
+"""How many keys one statement names."""
+
+Values = Mapping[str, Any]
+"""Columns of a row that parts refer to, and their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartTable:
+    """A declared part brought together with its table."""
+
+    table: Table
+    columns: tuple[str, ...]
+    refers: tuple[str, ...]
+    """For each of `columns` the column it refers to in the table above."""
+    linked: tuple[str, ...]
+    """Columns that the parts below refer to."""
+    parts: tuple[PartTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Rows of one part table that belong to the records of a batch."""
+
+    part: PartTable
+    values: tuple[tuple[Any, ...], ...]
+    """What their `columns` may be."""
+    rows: int
+
+
+def read_parts(connection: sa.Connection, parts: Sequence[Part], target: Target) -> tuple[PartTable, ...]:
+    """Bring declared parts and schema together; raises `ConnectorError` where a table or column is not there."""
+    found = []
+    for part in parts:
+        table = read_table(connection, part.table)
+        if table is None:
+            raise ConnectorError(f"There is no table {part.table}, a part of {target}, or our role may not see it.", "unreadable")
+        linked = tuple(dict.fromkeys(column for below in part.parts for column in below.refers.values()))
+        absent = sorted({*part.refers, *linked} - table.columns.keys())
+        if absent:
+            raise ConnectorError(f"The table {table}, a part of {target}, has no column {', '.join(absent)}.", "unreadable")
+        nested = read_parts(connection, part.parts, target)
+        found.append(PartTable(table, tuple(part.refers), tuple(part.refers.values()), linked, nested))
+    return tuple(found)
+
+
+def linked_values(table: Table, names: Sequence[str], values: Sequence[Any], dialect: str) -> Values:
+    """The values of linked columns, without the padding that PostgreSQL gives to CHAR."""
+    padded = {name for name in names if kind_of(table.columns[name].type, dialect) is Kind.PADDED}
+    return {
+        name: value.rstrip(" ") if name in padded and isinstance(value, str) else value
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+def belongings(
+    connection: sa.Connection, parts: Sequence[PartTable], owners: Sequence[tuple[int, Values]]
+) -> tuple[Counter[int], list[Belonging]]:
+    """How many rows go with each owner, and which; innermost parts first, as they have to be deleted."""
+    rows: Counter[int] = Counter()
+    all_found: list[Belonging] = []
+    dialect = connection.dialect.name
+    for part in parts:
+        owner_of: dict[tuple[str | None, ...], int] = {}
+        wanted: list[tuple[Any, ...]] = []
+        for owner, values in owners:
+            value = tuple(values[name] for name in part.refers)
+            if None not in value:
+                owner_of[tuple(map(to_text, value))] = owner
+                wanted.append(value)
+        children: list[tuple[int, Values]] = []
+        count = 0
+        for some in chunks(wanted):
+            for texts, number, linked in _look(connection, part, some, dialect):
+                if texts not in owner_of:
+                    raise ConnectorError(f"The table {part.table} answered with rows it was not asked for.", "malformed")
+                rows[owner_of[texts]] += number
+                count += number
+                if part.parts:
+                    children.append((owner_of[texts], linked_values(part.table, part.linked, linked, dialect)))
+        nested_rows, nested = belongings(connection, part.parts, children)
+        rows += nested_rows
+        all_found += [*nested, Belonging(part, tuple(wanted), count)]
+    return rows, all_found
+
+
+def _look(
+    connection: sa.Connection, part: PartTable, values: Sequence[tuple[Any, ...]], dialect: str
+) -> Iterator[tuple[tuple[str | None, ...], int, tuple[Any, ...]]]:
+    """The text of what each row refers to, how many rows that are, and what the parts below refer to."""
+    table = part.table.clause("p")
+    columns = [table.c[name] for name in part.columns]
+    text = [place for place, value in enumerate(values[0]) if isinstance(value, str)]
+    shown = [plain(column, dialect) if place in text else column for place, column in enumerate(columns)]
+    named = [column.label(f"c{number}") for number, column in enumerate(shown)]
+    query = sa.select(*named).where(among(columns, values, dialect))
+    if part.parts:
+        query = query.add_columns(*(table.c[name].label(f"l{number}") for number, name in enumerate(part.linked)))
+    else:
+        query = query.add_columns(sa.func.count().label("n")).group_by(*shown)
+    for row in connection.execute(query).all():
+        raw = [
+            value.decode() if place in text and isinstance(value, bytes) else value
+            for place, value in enumerate(row[: len(columns)])
+        ]
+        rest = tuple(row[len(columns) :])
+        yield tuple(map(to_text, raw)), 1 if part.parts else rest[0], rest if part.parts else ()
+
+
+def delete_parts(connection: sa.Connection, found: Sequence[Belonging], target: Target) -> None:
+    """Delete the rows; raises `TransientConnectorError` where they are not as many as were counted."""
+    dialect = connection.dialect.name
+    for belonging in found:
+        table = belonging.part.table.plain()
+        columns = [table.c[name] for name in belonging.part.columns]
+        gone = 0
+        for some in chunks(belonging.values):
+            gone += connection.execute(sa.delete(table).where(among(columns, some, dialect))).rowcount
+        if gone != belonging.rows:
+            raise TransientConnectorError(
+                f"The rows of {belonging.part.table} changed while records of {target} were about to go; nothing was deleted.",
+                "unavailable",
+            )
+
+
+def chunks(values: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The values in as many as one statement names at once."""
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]

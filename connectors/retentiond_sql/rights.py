@@ -1,0 +1,142 @@
+"""Whether the role that will act has the rights to; found out without acting."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.connector import Action, Finding, Target
+from retentiond_sql.layout import Layout
+from retentiond_sql.options import SqlConnection
+from retentiond_sql.parts import PartTable
+from retentiond_sql.schema import Table
+from retentiond_sql.trouble import Trouble, as_error, trouble_of
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A right that an act needs on a table."""
+
+    table: Table
+    right: str
+    """SELECT, INSERT, UPDATE or DELETE."""
+    columns: tuple[str, ...] = ()
+    """The columns to be updated; empty for an UPDATE means any one: it is what PostgreSQL asks for locking a row."""
+
+    def __str__(self) -> str:
+        columns = f" ({', '.join(self.columns)})" if self.columns else ""
+        return f"{self.right}{columns} on {self.table}"
+
+
+def needs(layout: Layout, parts: tuple[PartTable, ...], action: Action) -> list[Need]:
+    """The rights that `action` needs."""
+    places = [layout.table] if layout.moved is None else [layout.table, layout.moved]
+    wanted = [Need(place, right) for place in places for right in ("SELECT", "UPDATE")]
+    options = layout.options
+    if action is Action.DELETE:
+        wanted += [Need(place, "DELETE") for place in places]
+    elif action is Action.BLOCK and layout.moved is not None:
+        wanted += [Need(layout.table, "DELETE"), Need(layout.moved, "INSERT")]
+    elif action is Action.BLOCK and options.block is not None:
+        at = [options.block.at] if options.block.at else []
+        wanted += [Need(layout.table, "UPDATE", (*(options.block.flag or ()), *at))]
+    elif action is Action.ANONYMIZE and options.anonymize is not None:
+        wanted += [Need(place, "UPDATE", (*options.anonymize.columns, *options.anonymize.marker)) for place in places]
+    if action is Action.DELETE or (action is Action.ANONYMIZE and options.anonymize and options.anonymize.parts == "delete"):
+        wanted += [Need(part.table, right) for part in _all(parts) for right in ("SELECT", "DELETE")]
+    return wanted
+
+
+def _all(parts: Iterable[PartTable]) -> Iterator[PartTable]:
+    for part in parts:
+        yield part
+        yield from _all(part.parts)
+
+
+def missing_rights(connection: sa.Connection, options: SqlConnection, wanted: list[Need], target: Target) -> list[Finding]:
+    """Name the rights that are missing; `connection` is a session of the role that will act."""
+    if connection.dialect.name == "sqlite":
+        path = Path(options.address().database or "")
+        # The folder, too: SQLite keeps its journal beside the file.
+        if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+            return []
+        return [Finding(f"The database file of {target}, or its folder, cannot be written by us. Let our user write to both.")]
+    lacking = [need for need in wanted if not _has(connection, need, target)]
+    if not lacking:
+        return []
+    return [
+        Finding(f"The role that is to act on {target} lacks rights. Grant it: {'; '.join(dict.fromkeys(map(str, lacking)))}.")
+    ]
+
+
+def _has(connection: sa.Connection, need: Need, target: Target) -> bool:
+    if connection.dialect.name == "postgresql":
+        place: dict[str, Any] = {"schema": need.table.schema, "table": need.table.name, "right": need.right}
+        query = _POSTGRESQL_COLUMNS if need.columns else _POSTGRESQL_DELETE if need.right == "DELETE" else _POSTGRESQL_ANY
+        if need.columns:
+            place["columns"] = list(need.columns)
+        return bool(connection.execute(query, place).scalar_one_or_none())
+    # EXPLAIN asks for the rights of the statement that it explains, and runs nothing.
+    table = need.table.plain()
+    statement: sa.Executable
+    quoted = connection.dialect.identifier_preparer.format_table(table)
+    names = [connection.dialect.identifier_preparer.quote_identifier(name) for name in need.columns or need.table.columns]
+    match need.right:
+        case "SELECT":
+            statement = sa.text(f"EXPLAIN SELECT 1 FROM {quoted} WHERE false")  # noqa: S608 - quoted names
+        case "DELETE":
+            statement = sa.text(f"EXPLAIN DELETE FROM {quoted} WHERE false")  # noqa: S608 - quoted names
+        case "INSERT":
+            statement = sa.text(f"EXPLAIN INSERT INTO {quoted} SELECT * FROM {quoted} WHERE false")  # noqa: S608 - quoted names
+        case _ if not need.columns:
+            return True  # for locking a row, MariaDB is content with any of the rights that the act needs anyway
+        case _:
+            settings = ", ".join(f"{name} = {name}" for name in names)
+            statement = sa.text(f"EXPLAIN UPDATE {quoted} SET {settings} WHERE false")  # noqa: S608 - quoted names
+    trouble = attempt(connection, statement)
+    if trouble not in {None, Trouble.FORBIDDEN}:
+        raise as_error(trouble or Trouble.REFUSED, target)
+    return trouble is None
+
+
+_ON = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :table"
+_POSTGRESQL_DELETE = sa.text(f"SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, :right) {_ON}")
+_POSTGRESQL_ANY = sa.text(f"SELECT has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, :right) {_ON}")
+_POSTGRESQL_COLUMNS = sa.text(
+    "SELECT has_schema_privilege(n.oid, 'USAGE') AND "  # noqa: S608 - constants
+    "(SELECT coalesce(bool_and(has_column_privilege(c.oid, a.attnum, :right)), false) "
+    f"FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY(CAST(:columns AS text[]))) {_ON}"
+)
+
+
+def attempt(connection: sa.Connection, statement: sa.Executable) -> Trouble | None:
+    """Try a statement that changes nothing, and tell what the database says to it; None where it agrees."""
+    try:
+        with connection.begin_nested():
+            connection.execute(statement).close()
+    except sa.exc.DBAPIError as error:
+        trouble = trouble_of(error)
+        if trouble in {Trouble.LOST, Trouble.BUSY, Trouble.TIMEOUT}:
+            raise
+        return trouble
+    return None
+
+
+def sees_all_references(connection: sa.Connection) -> bool:
+    """False where foreign keys of tables that our role does not see may refer to tables that it does."""
+    if connection.dialect.name != "mysql":
+        return True  # PostgreSQL and SQLite show their catalogue to everybody
+    if attempt(connection, sa.text("SELECT 1 FROM information_schema.INNODB_SYS_FOREIGN LIMIT 1")) is None:
+        return True
+    database = re.escape(str(connection.engine.url.database))
+    place = re.compile(rf"^GRANT .*\b(SELECT|ALL PRIVILEGES)\b.* ON (\*\.\*|`{database}`\.\*) TO ")
+    grants = [
+        str(grant).replace("\\_", "_").replace("\\%", "%") for grant in connection.execute(sa.text("SHOW GRANTS")).scalars()
+    ]
+    return any(place.match(grant) for grant in grants)

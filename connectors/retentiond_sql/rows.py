@@ -1,0 +1,44 @@
+"""Reads rows by their keys, out of every table that a record may lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond_sql.layout import Layout, Row
+from retentiond_sql.parts import chunks
+from retentiond_sql.values import among
+
+Key = tuple[str, ...]
+"""A key in its text form."""
+
+
+def fetch(
+    connection: sa.Connection, layout: Layout, keys: Sequence[Key], *, lock: bool = False, extra: Sequence[str] = ()
+) -> dict[Key, list[Row]]:
+    """The rows under exactly these keys, `only` or not; `extra` columns come as they are read for digests.
+
+    With `lock` nobody else can change them until the transaction ends. One record in two rows is told by a list of two.
+    """
+    asked = {key: values for key in keys if (values := layout.values_of(key)) is not None}
+    found: dict[Key, list[Row]] = {}
+    for some in chunks(list(asked.values())):
+        for table, moved in layout.places():
+            query = layout.select(table, moved=moved, extra=[layout.as_read(table.c[name]) for name in extra])
+            query = query.where(among(layout.key_columns(table), some, layout.dialect))
+            if lock:
+                # In one order for everybody, so that two sessions wait for each other rather than block each other.
+                query = query.order_by(*layout.key_columns(table)).with_for_update()
+            for raw in connection.execute(query).all():
+                row = layout.read(raw, moved=moved)
+                if row.ref.key in asked:
+                    found.setdefault(row.ref.key, []).append(row)
+    return found
+
+
+def having(layout: Layout, table: sa.FromClause, rows: Sequence[Row]) -> sa.ColumnElement[bool]:
+    """True for exactly these rows of the table."""
+    keys: list[tuple[Any, ...]] = [row.key for row in rows]
+    return among(layout.key_columns(table), keys, layout.dialect)

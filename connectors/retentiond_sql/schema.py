@@ -1,0 +1,190 @@
+"""What the database says about tables: columns, keys, and which other tables refer to them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond_sql.values import Native
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the database declares it."""
+
+    name: str
+    type: sa.types.TypeEngine[Any]
+    nullable: bool
+    has_default: bool
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the schema it was found in, so that statements never depend on a search path."""
+
+    schema: str | None
+    name: str
+    columns: dict[str, Column]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def clause(self, alias: str | None = None) -> sa.FromClause:
+        """The table for statements, every name quoted as it is."""
+        table = self.plain()
+        return table.alias(alias) if alias else table
+
+    def plain(self) -> sa.TableClause:
+        """The table for DELETE, UPDATE and INSERT."""
+        columns = [sa.column(sa.quoted_name(name, quote=True), Native) for name in self.columns]
+        schema = None if self.schema is None else sa.quoted_name(self.schema, quote=True)
+        return sa.table(sa.quoted_name(self.name, quote=True), *columns, schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key of another table (or the same) on a table."""
+
+    schema: str | None
+    table: str
+    columns: tuple[str, ...]
+    referred: tuple[str, ...]
+    on_delete: str
+    """NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT."""
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}" if self.schema else self.table
+
+
+def split(name: str, connection: sa.Connection) -> tuple[str | None, str]:
+    """`schema.table` or `table` as the settings write it -> the schema it lies in, and its name."""
+    schema, _, table = name.rpartition(".")
+    if connection.dialect.name == "sqlite":
+        return schema or None, table
+    return schema or connection.dialect.default_schema_name, table
+
+
+def read_table(connection: sa.Connection, name: str) -> Table | None:
+    """The table, or view, as the database declares it; None where our role sees none of that name."""
+    schema, table = split(name, connection)
+    with warnings.catch_warnings():
+        # A type that SQLAlchemy has no name for is only told to us as a warning; it matters only in columns that are used.
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        try:
+            found = sa.inspect(connection).get_columns(table, schema)
+        except (sa.exc.NoSuchTableError, sa.exc.UnreflectableTableError):
+            return None
+    columns = [
+        Column(
+            column["name"],
+            column["type"],
+            bool(column["nullable"]),
+            column.get("default") is not None or bool(column.get("autoincrement") is True) or bool(column.get("identity")),
+            bool(column.get("computed")) or _always(column.get("identity")),
+        )
+        for column in found
+    ]
+    return Table(schema, table, {column.name: column for column in columns})
+
+
+def _always(identity: Mapping[str, Any] | None) -> bool:
+    return identity is not None and bool(identity.get("always"))
+
+
+def unique_keys(connection: sa.Connection, table: Table) -> list[frozenset[str]]:
+    """Sets of columns of which the database lets no two rows have the same values."""
+    inspector = sa.inspect(connection)
+    primary = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
+    keys = [primary, *(found["column_names"] for found in inspector.get_unique_constraints(table.name, table.schema))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        indexes = inspector.get_indexes(table.name, table.schema)
+    for index in indexes:
+        partial = any(option.endswith("_where") for option in index.get("dialect_options", {}))
+        columns = index["column_names"]
+        if index["unique"] and not partial and "expressions" not in index and None not in columns:
+            keys.append([column for column in columns if column is not None])
+    return [frozenset(key) for key in keys if key]
+
+
+def is_indexed(connection: sa.Connection, table: Table, columns: Sequence[str]) -> bool:
+    """True where some index begins with these columns, in whatever order."""
+    inspector = sa.inspect(connection)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        indexes = [index["column_names"] for index in inspector.get_indexes(table.name, table.schema)]
+    indexes.append(list(inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]))
+    indexes += [list(found["column_names"]) for found in inspector.get_unique_constraints(table.name, table.schema)]
+    return any(set(index[: len(columns)]) == set(columns) for index in indexes)
+
+
+_POSTGRESQL_REFERENCES = sa.text("""
+    SELECT n.nspname, c.relname, k.confdeltype::text,
+           (SELECT array_agg(a.attname::text ORDER BY p.n) FROM unnest(k.conkey) WITH ORDINALITY p(num, n)
+              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
+           (SELECT array_agg(a.attname::text ORDER BY p.n) FROM unnest(k.confkey) WITH ORDINALITY p(num, n)
+              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num)
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype = 'f' AND k.conparentid = 0
+      AND k.confrelid IN (SELECT t.oid FROM pg_class f JOIN pg_namespace s ON s.oid = f.relnamespace,
+                          LATERAL (SELECT f.oid UNION SELECT relid FROM pg_partition_tree(f.oid)) t(oid)
+                          WHERE s.nspname = :schema AND f.relname = :table)
+    ORDER BY n.nspname, c.relname, k.conname""")
+_POSTGRESQL_ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+_MYSQL_REFERENCES = sa.text("""
+    SELECT k.TABLE_SCHEMA, k.TABLE_NAME, r.DELETE_RULE, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME
+    FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+      ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+    WHERE k.REFERENCED_TABLE_SCHEMA = :schema AND k.REFERENCED_TABLE_NAME = :table
+    ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION""")
+
+
+def references_on(connection: sa.Connection, table: Table) -> list[Reference]:
+    """The foreign keys that refer to the table, of whatever schema.
+
+    MariaDB tells only those of tables that our role may see; `rights.sees_all_references` tells whether that is all.
+    """
+    match connection.dialect.name:
+        case "postgresql":
+            rows = connection.execute(_POSTGRESQL_REFERENCES, {"schema": table.schema, "table": table.name})
+            return [Reference(r[0], r[1], tuple(r[3]), tuple(r[4]), _POSTGRESQL_ON_DELETE[r[2]]) for r in rows]
+        case "mysql" | "mariadb":
+            found: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
+            for row in connection.execute(_MYSQL_REFERENCES, {"schema": table.schema, "table": table.name}):
+                found.setdefault((row[0], row[1], row[2], row[3]), []).append((row[4], row[5]))
+            return [
+                Reference(schema, name, tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), rule)
+                for (schema, name, rule, _), pairs in found.items()
+            ]
+        case _:
+            return _sqlite_references(connection, table)
+
+
+def _sqlite_references(connection: sa.Connection, table: Table) -> list[Reference]:
+    schema = '"' + (table.schema or "main").replace('"', '""') + '"'
+    query = (
+        f'SELECT m.name, f.id, f."from", f."to", f.on_delete FROM {schema}.sqlite_master m, pragma_foreign_key_list(m.name) f '  # noqa: S608
+        "WHERE m.type = 'table' AND lower(f.\"table\") = lower(:table) ORDER BY m.name, f.id, f.seq"
+    )
+    rows = connection.execute(sa.text(query), {"table": table.name}).all()
+    primary = sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]
+    found: dict[tuple[str, int, str], list[tuple[str, str | None]]] = {}
+    for name, number, column, referred, rule in rows:
+        found.setdefault((name, number, rule), []).append((column, referred))
+    return [
+        Reference(
+            table.schema,
+            name,
+            tuple(column for column, _ in pairs),
+            # A foreign key that names no column means the primary key.
+            tuple(referred if referred is not None else primary[place] for place, (_, referred) in enumerate(pairs)),
+            rule,
+        )
+        for (name, _, rule), pairs in found.items()
+    ]

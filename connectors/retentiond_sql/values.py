@@ -1,0 +1,163 @@
+"""Values between the database, the text form of keys and the digests: exact, whatever collation or session."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Native(sa.types.UserDefinedType[Any]):
+    """A value as the driver has it: SQLAlchemy neither converts nor casts it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_kw: Any) -> str:
+        """Never asked for, because no table is made with it."""
+        raise NotImplementedError
+
+
+class Kind(StrEnum):
+    """What a key column holds."""
+
+    INTEGER = "integer"
+    TEXT = "text"
+    PADDED = "padded"
+    """Text whose trailing spaces mean nothing: CHAR in PostgreSQL."""
+    BYTES = "bytes"
+    UUID = "uuid"
+    DECIMAL = "decimal"
+    DATE = "date"
+
+
+_INTEGERS = {"sqlite": range(-(2**63), 2**63), "postgresql": range(-(2**63), 2**63), "mysql": range(-(2**63), 2**64)}
+
+
+def kind_of(column_type: sa.types.TypeEngine[Any], dialect: str) -> Kind | None:
+    """What a column of this type can hold as part of a key; None where it cannot be one."""
+    match column_type:
+        case sa.Integer():
+            return Kind.INTEGER
+        case sa.Uuid():
+            return Kind.UUID
+        case sa.CHAR() if dialect == "postgresql":
+            return Kind.PADDED
+        case sa.String():
+            return Kind.TEXT
+        # MariaDB has a UUID type that no version of SQLAlchemy so far gives a name to.
+        case sa.types.NullType() if dialect == "mysql":
+            return Kind.TEXT
+        case sa.LargeBinary() | sa.types._Binary():  # noqa: SLF001 - BINARY and VARBINARY have no public ancestor
+            return Kind.BYTES
+        case sa.Date() if dialect != "sqlite":
+            return Kind.DATE
+        case sa.Date():
+            return Kind.TEXT
+        case sa.Numeric() if not isinstance(column_type, sa.Float) and dialect != "sqlite":
+            return Kind.DECIMAL
+    return None
+
+
+def to_text(value: object) -> str | None:
+    """The stable text form of a key's component; None for a value that has none."""
+    match value:
+        case bool() | None:
+            return None
+        case int() | str() | uuid.UUID():
+            return str(value)
+        case bytes() | memoryview():
+            return bytes(value).hex()
+        case Decimal():
+            return format(value, "f")
+        case date():
+            return value.isoformat()
+    return None
+
+
+def from_text(text: str, kind: Kind, dialect: str) -> object | None:
+    """The value whose text form this is, as the driver takes it; None where no such value can be in the column."""
+    value: object
+    try:
+        match kind:
+            case Kind.INTEGER:
+                value = int(text) if text.isascii() else None
+                if value not in _INTEGERS[dialect]:
+                    return None
+            case Kind.BYTES:
+                value = bytes.fromhex(text)
+            case Kind.UUID:
+                value = uuid.UUID(text)
+                return (value if dialect == "postgresql" else str(value)) if str(value) == text else None
+            case Kind.DECIMAL:
+                value = Decimal(text)
+            case Kind.DATE:
+                value = date.fromisoformat(text)
+            case Kind.TEXT | Kind.PADDED:
+                text.encode()
+                value = None if "\0" in text and dialect == "postgresql" else text
+    except (ValueError, InvalidOperation):
+        return None
+    return value if to_text(value) == text else None
+
+
+def plain(column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
+    """The text column as it is written: case, accents and trailing spaces count, whatever its collation."""
+    match dialect:
+        case "postgresql":
+            return sa.cast(column, sa.Text).collate("C")
+        case "mysql":
+            # Over utf8mb4, because the column may be in another character set than the connection.
+            return sa.cast(sa.func.convert(column.op("USING")(sa.literal_column("utf8mb4"))), sa.BINARY)
+        case _:
+            return column.collate("BINARY")
+
+
+def plain_bind(value: object, dialect: str) -> object:
+    """A text as `plain` columns are compared with it."""
+    return value.encode() if isinstance(value, str) and dialect == "mysql" else value
+
+
+def equal(column: sa.ColumnElement[Any], value: object, dialect: str) -> sa.ColumnElement[bool]:
+    """True where the column has exactly this value; None stands for NULL."""
+    if value is None:
+        return column.is_(None)
+    same = column == sa.literal(value, Native)
+    if isinstance(value, str):
+        return same & (plain(column, dialect) == sa.literal(plain_bind(value, dialect), Native))
+    return same
+
+
+def among(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]], dialect: str) -> sa.ColumnElement[bool]:
+    """True where the columns together are exactly one of `rows`.
+
+    The first half is what an index can serve, the second what makes it exact.
+    """
+    text = {place for row in rows for place, value in enumerate(row) if isinstance(value, str)}
+    found = _within(columns, rows)
+    if not text:
+        return found
+    exact = [plain(column, dialect) if place in text else column for place, column in enumerate(columns)]
+    return found & _within(
+        exact, [[plain_bind(value, dialect) if i in text else value for i, value in enumerate(row)] for row in rows]
+    )
+
+
+def _within(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]]) -> sa.ColumnElement[bool]:
+    if len(columns) == 1:
+        return columns[0].in_([sa.literal(row[0], Native) for row in rows])
+    return sa.tuple_(*columns, types=[Native] * len(columns)).in_([tuple(row) for row in rows])
+
+
+def digestible(value: object) -> str:
+    """A text that differs whenever the value does, for digests."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return json.dumps([type(value).__name__, value])
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return json.dumps(["bytes", bytes(value).hex()])
+    return json.dumps([type(value).__name__, str(value)])

@@ -1,0 +1,246 @@
+"""The one writer of the deletion log. Each method is one durable transaction; when it returns, what it wrote stays."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.audit.batch import Intent, OpenBatch
+from retentiond.audit.handle import EpochKey, commitments, items
+from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, work_key
+from retentiond.audit.leaf import event_leaf, moment, outcome_leaf
+from retentiond.audit.note import Checkpoint
+from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
+from retentiond.audit.stored import regrown, stored_tree
+from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
+from retentiond.audit.tree import Range
+from retentiond.audit.verify import Verification, verify
+from retentiond.database import migrate, open_database, translated
+from retentiond.errors import AuditError, StateError
+from retentiond.lock import exclusive
+from retentiond.model.record import Outcome, RecordRef, Target
+
+
+@contextmanager
+def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[DeletionLog]:
+    """Open the log for writing, alone; begin it, with its keys, where there is none.
+
+    Raises `StateError` where another process writes it, `AuditError` where it cannot be written or differs from what was
+    last signed.
+    """
+    with exclusive(place.state / "log.lock", "the deletion log"):
+        try:
+            engine = open_database(place.database)
+        except StateError as error:
+            raise AuditError(str(error)) from None
+        try:
+            with _written():
+                migrate(engine, "retentiond.audit:migrations")
+            with translated(), engine.connect() as connection:
+                begun = stored_tree(connection).size > 0
+            log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
+            if not begun:
+                log.begin(now, software)
+            log.check_last_signed()
+            yield log
+        finally:
+            engine.dispose()
+
+
+class DeletionLog:
+    """An open deletion log; got from `open_log`."""
+
+    def __init__(self, place: LogPlace, engine: sa.Engine, keys: Keys) -> None:
+        self._place = place
+        self._engine = engine
+        self._keys = keys
+        self._numbers = itertools.count(1)
+
+    def begin(self, now: datetime, software: str) -> None:
+        """Write the first entry of a new log, and its verifier key beside it."""
+        if self._place.last_signed.exists():
+            raise AuditError(
+                f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
+                f"Restore the log; or, if it is lost for good, begin another under a new `origin` in a new state directory."
+            )
+        key = str(self._keys.signer.verifier)
+        write_beside(self._place.public_key, key + "\n")
+        self.event("log-start", now, origin=self._place.origin, generation=1, vkey=key, software=software)
+
+    def check_last_signed(self) -> None:
+        """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
+        signed = last_signed(self._place, self._keys.signer.verifier)
+        with _written(), self._engine.begin() as connection:
+            wanted = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
+            row = connection.execute(wanted).one_or_none()
+            tree = stored_tree(connection)
+            if signed is None and row is None:
+                return
+            if signed is None:
+                raise AuditError(f"{self._place.last_signed} is gone, though the log was signed. Restore it from its backup.")
+            known = Range(0) if row is None else Range.unpacked(row.size, bytes(row.tree))
+            if signed.size > tree.size or signed.size < known.size:
+                raise AuditError(
+                    f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} tells of "
+                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
+                )
+            grown = regrown(connection, known, signed.size)
+            if grown.root() != signed.root:
+                raise AuditError(f"The deletion log differs from what was signed in {self._place.last_signed}.")
+            if signed.size > known.size:  # a crash came between the file and the row
+                note = self._place.last_signed.read_text(encoding="utf-8")
+                connection.execute(sa.insert(checkpoints).values(size=signed.size, tree=grown.packed(), note=note))
+
+    def event(self, kind: str, now: datetime, **fields: Any) -> int:
+        """Write one entry that is about no single record; its index."""
+        leaf = event_leaf(kind, now, fields)
+        with _written(), self._engine.begin() as connection:
+            return self._append(connection, [leaf], now)
+
+    def intend(self, intent: Intent, records: Sequence[RecordRef], now: datetime) -> OpenBatch:
+        """Write down what is about to be done to `records`; only when this has returned may it be done."""
+        if not records:
+            raise AuditError("A batch without records cannot be intended; nothing was written. This is a defect.")
+        epoch = self._keys.epoch
+        salt = secrets.token_bytes(32)
+        number = f"{intent.run}.{next(self._numbers)}"
+        found = _handles(epoch, intent.target, records)
+        fields = intent.fields | {
+            "batch": number,
+            "kid": epoch.kid,
+            "count": len(records),
+            "items": items(commitments(salt, found)),
+        }
+        leaf = event_leaf("intent", now, fields)
+        with _written(), self._engine.begin() as connection:
+            index = self._append(connection, [leaf], now)
+            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid)
+            body = sealed(work_key(self._keys.folder), batch.packed(), f"{self._place.origin} {index}")
+            connection.execute(sa.insert(salts).values(idx=index, salt=salt))
+            connection.execute(sa.insert(work).values(idx=index, body=body))
+        return batch
+
+    def conclude(self, batch: OpenBatch, outcomes: Sequence[Outcome], now: datetime, *, resolved: bool = False) -> None:
+        """Write down what became of each record of the batch, in order; `resolved` where that was found out after a crash.
+
+        Raises `AuditError` before anything is written where an outcome is missing or claims too much.
+        """
+        if len(outcomes) != len(batch.records):
+            raise AuditError(
+                f"{len(outcomes)} outcomes for {len(batch.records)} records cannot be concluded; nothing was written."
+            )
+        epoch = next((one for one in self._keys.epochs if one.kid == batch.kid), None)
+        if epoch is None:
+            raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
+        found = _handles(epoch, batch.intent.target, batch.records)
+        hidden = commitments(batch.salt, found)
+        written = [
+            outcome_leaf(batch.index, number, outcome, one)
+            for number, (outcome, one) in enumerate(zip(outcomes, hidden, strict=True))
+        ]
+        counts = Counter(outcome.kind.value for outcome in outcomes)
+        fields: dict[str, Any] = {"batch": batch.batch, "count": len(outcomes), "counts": dict(counts)}
+        if resolved:
+            fields["resolved"] = 1
+        written.append(event_leaf("concluded", now, fields))
+        with _written(), self._engine.begin() as connection:
+            if connection.execute(sa.delete(work).where(work.c.idx == batch.index)).rowcount != 1:
+                raise AuditError(f"The batch {batch.batch} is not open; nothing was written.")
+            first = self._append(connection, written, now)
+            connection.execute(
+                sa.insert(handles),
+                [{"ref": ref, "idx": first + number, "identity": identity} for number, (ref, identity) in enumerate(found)],
+            )
+
+    def open_batches(self) -> list[OpenBatch]:
+        """The batches that were intended and never concluded, oldest first; their dates are not kept."""
+        with _written(), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(work).order_by(work.c.idx)).all()
+        secret = work_key(self._keys.folder) if rows else b""
+        return [OpenBatch.unpacked(row.idx, unsealed(secret, bytes(row.body), f"{self._place.origin} {row.idx}")) for row in rows]
+
+    def checkpoint(self, now: datetime) -> Checkpoint:
+        """Sign the log as it is, after reading back and hashing anew what was added since the last time.
+
+        Clears away what open batches left behind. Raises `AuditError`, and signs nothing, where what is stored is not what
+        was written.
+        """
+        del now  # a checkpoint bears no date; the entries do
+        with _written(), reading(self._place) as connection:
+            wanted = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
+            row = connection.execute(wanted).one_or_none()
+            known = Range(0) if row is None else Range.unpacked(row.size, bytes(row.tree))
+            tree = stored_tree(connection)
+            grown = regrown(connection, known, tree.size)
+            still_open = connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one()
+        if grown != tree:
+            raise AuditError("What the deletion log holds is not what was written to it; it was not signed. Look at its storage.")
+        checkpoint = Checkpoint(self._place.origin, grown.size, grown.root())
+        if row is None or grown.size > row.size:
+            note = self._keys.signer.sign(checkpoint.text())
+            # The file goes first: after a crash it may be ahead of the row, which the next start mends, and never behind.
+            write_beside(self._place.last_signed, note)
+            with _written(), self._engine.begin() as connection:
+                connection.execute(sa.insert(checkpoints).values(size=grown.size, tree=grown.packed(), note=note))
+        if not still_open:
+            self._clear_away()
+        return checkpoint
+
+    def verify(self) -> Verification:
+        """Check the whole log: every entry, every signature, every batch."""
+        return verify(self._place, self._keys.signer.verifier)
+
+    def last_at(self) -> datetime | None:
+        """The moment that the last entry bears (aware UTC)."""
+        with _written(), self._engine.connect() as connection:
+            written = connection.execute(sa.select(head.c.last_at)).scalar_one()
+        return None if written is None else moment(written)
+
+    def handle(self, target: Target, key: tuple[str, ...]) -> bytes:
+        """The record's handle, 32 bytes."""
+        return self._keys.epoch.handle(target, key)
+
+    def fingerprint(self, target: Target, ref: RecordRef) -> bytes:
+        """A keyed digest of what decided about the record, 32 bytes."""
+        return self._keys.epoch.fingerprint(target, ref)
+
+    def _append(self, connection: sa.Connection, written: Sequence[bytes], now: datetime) -> int:
+        tree = stored_tree(connection, lock=True)
+        grown = tree.grown(written)
+        connection.execute(sa.insert(leaves), [{"idx": tree.size + number, "leaf": leaf} for number, leaf in enumerate(written)])
+        values = {"size": grown.size, "tree": grown.packed(), "last_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        connection.execute(sa.update(head).where(head.c.id == 1).values(values))
+        return tree.size
+
+    def _clear_away(self) -> None:
+        destroy_work_key(self._keys.folder)
+        if self._engine.dialect.name != "sqlite":
+            return
+        with _written():
+            connection = self._engine.raw_connection()
+            try:
+                # Where a reader is in the way some of it stays until the next time: sealed, under a key that is gone now.
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.close()
+
+
+def _handles(epoch: EpochKey, target: Target, records: Sequence[RecordRef]) -> list[tuple[bytes, bytes]]:
+    return [(epoch.handle(target, ref.key), epoch.identity(target, ref)) for ref in records]
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """A log that cannot be written or read stops everything."""
+    try:
+        with translated():
+            yield
+    except StateError as error:
+        raise AuditError(f"The deletion log cannot be used, so nothing is done. {error}") from None

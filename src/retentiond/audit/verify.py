@@ -1,0 +1,233 @@
+"""Checks a whole log as somebody would who trusts nobody: needs the public key only, reads every entry, changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from retentiond.audit.leaf import ALLOWED, kind_of, raw, read_leaf
+from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
+from retentiond.audit.place import LogPlace, last_signed, reading
+from retentiond.audit.stored import stored_leaves, stored_tree
+from retentiond.audit.tables import checkpoints, work
+from retentiond.audit.tree import Range
+from retentiond.errors import AuditError
+from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
+
+MOST_TOLD = 20
+"""So many problems are told; a log that is damaged all over needs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found."""
+
+    size: int
+    """How many entries there are."""
+    root: str
+    """The root over all of them, hex."""
+    signed_size: int
+    """How many of them the newest checkpoint covers."""
+    unsigned_tail: int
+    """How many came after it."""
+    open_batches: int
+    """How many batches are in doubt; no problem in itself, the next run resolves them."""
+    problems: tuple[str, ...]
+    """Finished sentences; empty where the log is in order."""
+
+    @property
+    def in_order(self) -> bool:
+        """True where nothing was found."""
+        return not self.problems
+
+
+def verify_log(place: LogPlace, vkey: str | None = None, checkpoint: Path | None = None) -> Verification:
+    """Check the log at `place` against `vkey`, or the key that lies beside it where none is given.
+
+    `checkpoint` is a signed checkpoint from elsewhere, which the log must still contain. Raises `StateError` where there is no
+    log, `AuditError` where the key cannot be read.
+    """
+    return verify(place, _key(place, vkey), _elsewhere(checkpoint))
+
+
+def verify(place: LogPlace, key: VerifierKey, elsewhere: str | None = None) -> Verification:
+    """Check the log at `place` with the key at hand."""
+    problems = _Problems()
+    signed = _signed_before(place, key, problems)
+    if elsewhere is not None:
+        _take(signed, elsewhere, key, "The checkpoint you gave", problems)
+    with reading(place) as connection:
+        rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size)).all()
+        for row in rows:
+            _take(signed, row.note, key, f"The checkpoint of size {row.size}", problems, size=row.size)
+        if not rows and place.last_signed.exists():
+            pass  # a crash came between the file and the row; the file is checked like any other
+        elif rows and not place.last_signed.exists():
+            problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
+        tree, batches = Range(), _Batches(problems)
+        for expected, (index, leaf) in enumerate(stored_leaves(connection)):
+            if index != expected:
+                problems.add(f"Entry {expected} is missing.")
+                break
+            _compare(tree, signed, problems)
+            tree = tree.grown((leaf,))
+            batches.take(index, leaf, place.origin, key)
+        _compare(tree, signed, problems)
+        _compare_head(connection, tree, problems)
+        batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
+    for size, (_, what) in signed.items():
+        if size > tree.size:
+            problems.add(f"{what} covers {size} entries, but only {tree.size} are there: the log was cut or rolled back.")
+    newest = max((row.size for row in rows), default=0)
+    return Verification(tree.size, tree.root().hex(), newest, tree.size - newest, len(batches.open), tuple(problems.found))
+
+
+@dataclass(slots=True)
+class _Problems:
+    found: list[str] = field(default_factory=list)
+
+    def add(self, what: str) -> None:
+        if len(self.found) < MOST_TOLD and what not in self.found:
+            self.found.append(what)
+
+
+_Signed = dict[int, tuple[bytes, str]]
+"""By size: the root that was signed, and what to call it."""
+
+
+def _key(place: LogPlace, vkey: str | None) -> VerifierKey:
+    try:
+        return VerifierKey.parse(place.public_key.read_text(encoding="utf-8") if vkey is None else vkey)
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditError(f"The key {place.public_key} cannot be read ({type(error).__name__}); give it with --vkey.") from None
+    except NoteError as error:
+        raise AuditError(str(error)) from None
+
+
+def _elsewhere(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditError(f"The checkpoint {file} cannot be read ({type(error).__name__}).") from None
+
+
+def _signed_before(place: LogPlace, key: VerifierKey, problems: _Problems) -> _Signed:
+    try:
+        beside = last_signed(place, key)
+    except AuditError as error:
+        problems.add(str(error))
+        return {}
+    return {} if beside is None else {beside.size: (beside.root, str(place.last_signed))}
+
+
+def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: _Problems, size: int | None = None) -> None:
+    try:
+        checkpoint = Checkpoint.parse(open_note(note, key))
+    except NoteError as error:
+        problems.add(f"{what} does not hold. {error}")
+        return
+    if checkpoint.origin != key.name or (size is not None and checkpoint.size != size):
+        problems.add(f"{what} is that of another log, or of another size.")
+        return
+    other = signed.setdefault(checkpoint.size, (checkpoint.root, what))
+    if other[0] != checkpoint.root:
+        problems.add(f"{what} and {other[1]} tell of two different histories of {checkpoint.size} entries.")
+
+
+def _compare(tree: Range, signed: _Signed, problems: _Problems) -> None:
+    if tree.size in signed and tree.root() != signed[tree.size][0]:
+        problems.add(f"The first {tree.size} entries are not those that were signed ({signed[tree.size][1]}).")
+
+
+def _compare_head(connection: sa.Connection, tree: Range, problems: _Problems) -> None:
+    try:
+        head = stored_tree(connection)
+    except AuditError as error:
+        problems.add(str(error))
+        return
+    if head != tree:
+        problems.add(f"The head tells of {head.size} entries, but the {tree.size} that are there are not those.")
+
+
+@dataclass(slots=True)
+class _Batch:
+    number: str
+    count: int
+    items: str
+    seen: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class _Batches:
+    """The arithmetic of batches: what was intended, what became of it, and that both agree."""
+
+    def __init__(self, problems: _Problems) -> None:
+        self.open: dict[int, _Batch] = {}
+        self._numbers: dict[str, int] = {}
+        self._problems = problems
+
+    def take(self, index: int, leaf: bytes, origin: str, key: VerifierKey) -> None:
+        """Look at the next entry."""
+        try:
+            fields = read_leaf(leaf)
+        except ValueError:
+            self._problems.add(f"Entry {index} cannot be read.")
+            return
+        try:
+            if index == 0 and (fields.get("kind"), fields.get("origin"), fields.get("vkey")) != ("log-start", origin, str(key)):
+                self._problems.add("The first entry is not the beginning of this log under this key.")
+            if "kind" not in fields:
+                self._outcome(index, fields)
+            elif fields.get("v") == 1:
+                self._event(index, fields)
+        except (KeyError, TypeError, ValueError):
+            self._problems.add(f"Entry {index} ({kind_of(fields)}) lacks something, or says something that cannot be.")
+
+    def compare_open(self, put_aside: set[int]) -> None:
+        """Compare what is open with the rows put aside for open batches."""
+        for index in self.open.keys() - put_aside:
+            self._problems.add(f"The batch of entry {index} is open, but what is needed to look it up is gone.")
+        for index in put_aside - self.open.keys():
+            self._problems.add(f"Something is put aside for a batch of entry {index}, but none is open there.")
+
+    def _event(self, index: int, fields: Mapping[str, Any]) -> None:
+        if fields["kind"] == "intent":
+            if fields["count"] < 1 or fields["batch"] in self._numbers:
+                self._problems.add(f"Entry {index} intends nothing, or a batch that was intended before.")
+            self.open[index] = _Batch(fields["batch"], fields["count"], fields["items"])
+            self._numbers[fields["batch"]] = index
+        elif fields["kind"] == "concluded":
+            place = self._numbers.get(fields["batch"], -1)
+            batch = self.open.pop(place, None)
+            if batch is None:
+                self._problems.add(f"Entry {index} concludes a batch that is not open.")
+                return
+            self._numbers.pop(fields["batch"])
+            agreed = (
+                batch.seen == batch.count == fields["count"]
+                and batch.digest.hexdigest() == batch.items
+                and dict(batch.counts) == fields["counts"]
+            )
+            if not agreed:
+                self._problems.add(f"Entry {index} concludes another batch than was intended at entry {place}.")
+
+    def _outcome(self, index: int, fields: Mapping[str, Any]) -> None:
+        batch = self.open.get(fields["i"])
+        if batch is None or fields["n"] != batch.seen:
+            self._problems.add(f"Entry {index} is an outcome that was not intended, or stands out of order.")
+            return
+        kind, how = OutcomeKind(fields["o"]), How(fields["how"])
+        if how not in ALLOWED[kind] or (fields.get("code") in FAILURE_CODES) != (kind is OutcomeKind.FAILED):
+            self._problems.add(f"Entry {index} claims more than can be known.")
+        batch.seen += 1
+        batch.digest.update(raw(fields["rc"]))
+        batch.counts[kind.value] += 1

@@ -1,0 +1,41 @@
+"""Does to a copy of the deletion log what somebody with the database's password could do to the real one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+from retentiond.errors import StateError
+
+
+def tampered_copy(state: Path, copy: Path, staff: str, forged: str) -> Path:
+    """Copy the state directory and, in the copy's log, put `forged` for `staff` in one approval; the copy.
+
+    Both are of one length, so that nothing but these letters differs. Raises `StateError` where no approval names `staff`.
+    """
+    shutil.copytree(state, copy)
+    connection = sqlite3.connect(copy / "log.db")
+    try:
+        with connection:
+            for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f'DROP TRIGGER "{trigger}"')
+            if not _forge(connection, staff.encode(), forged.encode()):
+                raise StateError("The copy of the log holds no approval that could be forged.")
+    finally:
+        connection.close()
+    return copy
+
+
+def _forge(connection: sqlite3.Connection, said: bytes, forged: bytes) -> bool:
+    """Rewrite the first place found in the log's tables; False where there is none."""
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    for table in tables:
+        for column in [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]:
+            query = f'SELECT rowid, "{column}" FROM "{table}" WHERE instr("{column}", ?) > 0 LIMIT 1'  # noqa: S608 - names of the schema
+            row = connection.execute(query, (said,)).fetchone()
+            if row is not None and isinstance(row[1], bytes):
+                changed = row[1].replace(said, forged, 1)
+                connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (changed, row[0]))  # noqa: S608 - as above
+                return True
+    return False

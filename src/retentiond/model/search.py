@@ -1,0 +1,99 @@
+"""What to ask a system for so that nothing due is missed: the steps of a rule, and the cutoffs that find its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from retentiond.model.cutoff import cutoff_for
+from retentiond.model.period import Counted, Term
+from retentiond.model.record import Action, Cutoff
+from retentiond.model.rule import Bound, Rule, StartSpec
+
+_ORDER = (Counted.EXACT, Counted.DAY_END, Counted.DAY_END_WORKDAY, Counted.CALENDAR_YEAR_END, Counted.CALENDAR_YEAR_END_WORKDAY)
+_YEAR_AT_MOST = 367
+_WORKDAY_AT_MOST = 10
+_SLACK = 5  # month ends, midnights and zones
+
+
+def steps(rule: Rule, _zone: str = "") -> tuple[Action, ...]:
+    """Return what the rule can ever do to a record, in the order of its life.
+
+    Blocking is among it where the rule says so, and where a purpose or cap can be over while a duty still runs.
+    """
+    if rule.action is Action.BLOCK:
+        return (Action.BLOCK,)
+    return (Action.BLOCK, rule.action) if _leading(rule, Action.BLOCK) else (rule.action,)
+
+
+def searches(rule: Rule, zone: str, step: Action, now: datetime) -> tuple[Cutoff, ...]:
+    """Return the cutoffs that together admit every record for which `step` is due at `now` (aware UTC).
+
+    Each is on a date of its own. They also admit others: whoever searches decides about each record by itself.
+    """
+    passes: dict[str, Cutoff] = {}
+    for bound in _leading(rule, step):
+        for cutoff in _passes(rule.start_of(bound), bound.term, zone, now):
+            other = passes.get(cutoff.by, cutoff)
+            before, before_date = max(cutoff.before, other.before), max(cutoff.before_date, other.before_date)
+            passes[cutoff.by] = Cutoff(cutoff.by, before, before_date)
+    return tuple(passes.values())
+
+
+def undatable_dates(rule: Rule, step: Action | None = None) -> tuple[str, ...]:
+    """Return the dates by which the rule's records are found: with none of them known, no search finds a record.
+
+    With `step` they are those of that step's searches, else those of all.
+    """
+    leading = [bound for one in ([step] if step else steps(rule)) for bound in _leading(rule, one)]
+    return tuple(dict.fromkeys(name for bound in leading for name in _leads(rule.start_of(bound))))
+
+
+def date_names(rule: Rule) -> frozenset[str]:
+    """Return all dates that can decide about a record."""
+    return rule.date_names
+
+
+def _leading(rule: Rule, step: Action) -> list[Bound]:
+    """The bounds of which at least one must be over for the step to be due."""
+    uppers = [bound for bound in (rule.delete_after, rule.delete_by) if bound is not None]
+    duty = rule.keep_at_least
+    if step is not Action.BLOCK:
+        return ([duty] if duty else uppers) if step is rule.action else []
+    blocks = [rule.block_after] if rule.block_after else []
+    return blocks + ([upper for upper in uppers if _can_end_before(rule, upper, duty)] if duty else [])
+
+
+def _leads(start: StartSpec) -> tuple[str, ...]:
+    """The dates of which one is known, and no later than the start, wherever the start is known."""
+    latest = start.required[:1] or start.names
+    return latest + ((start.else_.at,) if start.else_ else ())
+
+
+def _passes(start: StartSpec, term: Term, zone: str, now: datetime) -> Iterator[Cutoff]:
+    for name in _leads(start):
+        plus = start.else_.plus if start.else_ and name == start.else_.at else None
+        yield cutoff_for(
+            name, term, zone, now, inclusive_end=start.inclusive_end, count_start_day=start.count_start_day, plus=plus
+        )
+
+
+def _can_end_before(rule: Rule, upper: Bound, duty: Bound) -> bool:
+    """True unless it is certain that `upper` never ends before `duty`."""
+    if rule.start_of(upper) != rule.start_of(duty):
+        return True
+    long, short = upper.period, duty.period
+    no_shorter = (
+        long.whole_months >= short.whole_months
+        and long.whole_days >= short.whole_days
+        and long.elapsed_seconds >= short.elapsed_seconds
+    )
+    counted_later = _ORDER.index(upper.counted) >= _ORDER.index(duty.counted)
+    if no_shorter and counted_later and (upper.counted.to_workday or not duty.counted.to_workday):
+        return False
+    return long.shortest_days - _SLACK < _longest(duty.term)
+
+
+def _longest(term: Term) -> int:
+    extra = _YEAR_AT_MOST * term.counted.by_year + _WORKDAY_AT_MOST * term.counted.to_workday
+    return term.period.longest_days + extra + _SLACK

@@ -1,0 +1,82 @@
+"""Tries each rule on worked cases: those it declares, and generated ones around every moment that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from retentiond.document import Loc, dotted
+from retentiond.errors import Problem
+from retentiond.model.decision import Decision, decide, searches, steps
+from retentiond.model.due import LAST_MOMENT
+from retentiond.model.record import Action, Dates, Moment
+from retentiond.model.rule import KEPT, Rule
+from retentiond.policy.load import LoadedPolicy
+
+_INSTANT = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+_EARLY = datetime(1971, 1, 1, tzinfo=UTC)
+_STARTS: tuple[Moment, ...] = (
+    date(2024, 2, 29),
+    date(2025, 12, 31),
+    datetime(2025, 1, 31, 22, 59, 59, tzinfo=UTC),
+    datetime(2026, 3, 15, 1, 30, tzinfo=UTC),  # two weeks before an hour that does not exist in Berlin
+    datetime(2025, 10, 12, 0, 30, tzinfo=UTC),  # two weeks before an hour that comes twice
+    datetime(2025, 12, 31, 23, 30, tzinfo=UTC),  # another year in Berlin
+)
+
+
+def check_cases(loaded: LoadedPolicy) -> list[Problem]:
+    """Try every rule of a policy; return what does not come out as declared, or as it must.
+
+    A declared case must be due exactly at its moment: kept one day and one microsecond before, found and due at it.
+    The same is tried with generated dates; a problem there is a defect of retentiond, not of the policy.
+    """
+    problems: list[Problem] = []
+    for number, rule in enumerate(loaded.policy.rules):
+        place: Loc = ("rules", number)
+        for index, case in enumerate(rule.cases):
+            loc = (*place, "cases", index)
+            dates = rule.case_dates(case)
+            found = [
+                *_declared(rule, loaded.policy.zone, dates, case.due, case.blocked),
+                *_sharp(rule, loaded.policy.zone, dates),
+            ]
+            problems += [Problem(loaded.place(loc), dotted(loc), what) for what in found]
+        problems += [
+            Problem(loaded.place(place), dotted(place), f"{what} (a generated case; this is a defect of retentiond)")
+            for start in _STARTS
+            for what in _sharp(rule, loaded.policy.zone, dict.fromkeys(rule.date_names, start))
+        ]
+    return problems
+
+
+def _declared(rule: Rule, zone: str, dates: Dates, due: datetime | None, blocked: datetime | None) -> Iterator[str]:
+    decision = decide(rule, zone, dates, False, _EARLY)
+    moment = decision.block_at if rule.action is Action.BLOCK else decision.due_at
+    if moment != due:
+        yield f"the case says due {_told(due, decision)}, the rule says {_told(moment, decision)}"
+    if blocked is not None and decision.block_at != blocked:
+        yield f"the case says blocked {_told(blocked, decision)}, the rule says {_told(decision.block_at, decision)}"
+
+
+def _sharp(rule: Rule, zone: str, dates: Dates) -> Iterator[str]:
+    """What is not as it must be around the moments at which the record with these dates is due for a step."""
+    whole = decide(rule, zone, dates, False, _EARLY)
+    moments = {Action.BLOCK: whole.block_at, rule.action: whole.block_at if rule.action is Action.BLOCK else whole.due_at}
+    for action, moment in moments.items():
+        if moment is None or moment == LAST_MOMENT:
+            continue
+        for before in (_INSTANT, _DAY):
+            if decide(rule, zone, dates, False, moment - before).step is action:
+                yield f"{action} is due before {moment.isoformat()}"
+        if decide(rule, zone, dates, False, moment).step is not action:
+            yield f"{action} is not due at {moment.isoformat()}"
+        elif action not in steps(rule) or not any(cutoff.admits(dates) for cutoff in searches(rule, zone, action, moment)):
+            yield f"no search finds what is due for {action} at {moment.isoformat()}"
+
+
+def _told(moment: datetime | None, decision: Decision) -> str:
+    if moment is not None:
+        return f"at {moment.isoformat()}"
+    return f"{KEPT}, {decision.reason}" if decision.due_at is None and decision.block_at is None else KEPT

@@ -1,0 +1,34 @@
+"""Digests of what decides, and of nothing else: what an approval binds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from retentiond.model.rule import Policy, Rule
+from retentiond.policy.load import LoadedPolicy
+
+_DECIDES = {"id", "target", "starts", "block_after", "keep_at_least", "delete_after", "delete_by", "action", "limits", "approval"}
+_BOUNDS = ("block_after", "keep_at_least", "delete_after", "delete_by")
+_TOLD_ONLY = {bound: {"basis"} for bound in _BOUNDS}
+
+
+def rule_digest(policy: Policy, rule: Rule, mapping_digest: str) -> str:
+    """Return the digest (SHA-256, hex) of all that decides what the rule does to which records, and when.
+
+    That is the zone, the rule without what is only told about it (names, law, notice, notes and cases), and
+    `mapping_digest`, which stands for how its data set is reached. Any other way to write the same has the same digest.
+    """
+    deciding = rule.model_dump(mode="json", by_alias=True, include=_DECIDES, exclude=_TOLD_ONLY)
+    return _digest({"retentiond": "rule 1", "zone": policy.zone, "rule": deciding, "mapping": mapping_digest})
+
+
+def policy_digest(policies: Sequence[LoadedPolicy]) -> str:
+    """Return the digest (SHA-256, hex) of the policies' files, whatever their order and place."""
+    return _digest({"retentiond": "policies 1", "files": sorted([one.policy.policy, one.file_digest] for one in policies)})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,292 @@
+"""What others do to the tree between finding and acting, and during the act."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, leftovers, line, lines_world
+
+from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
+from retentiond_files import connector, exchange, rewrite
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "logs"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def lines(root: Path) -> World:
+    return lines_world(root)
+
+
+@pytest.fixture
+def files(root: Path) -> World:
+    return files_world(root)
+
+
+def _set_back(path: Path) -> None:
+    os.utime(path, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+
+
+def _append(path: Path, more: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(more)
+    _set_back(path)
+
+
+def test_a_slice_that_got_another_line_is_left_alone_and_its_neighbours_go(lines: World) -> None:
+    at = hours(3)
+    path = lines.write("a.log", [line(one) for one in at])
+    due = lines.find()
+    _append(path, line(at[1], "late"))
+    assert lines.delete(due) == [Answer.done(How.UNLINK, 1), Answer.changed(), Answer.done(How.UNLINK, 1)]
+    assert path.read_bytes() == line(at[1]) + line(at[1], "late")
+    assert lines.present(due) == [Presence.ABSENT, Presence.PRESENT, Presence.ABSENT]
+
+
+def test_lines_that_came_for_other_hours_are_kept(lines: World) -> None:
+    at = hours(3)
+    path = lines.write("a.log", [line(at[0])])
+    due = lines.find()
+    _append(path, line(at[2]))
+    assert lines.delete(due) == [Answer.done(How.UNLINK, 1)]
+    assert path.read_bytes() == line(at[2])
+
+
+def test_after_a_rotation_the_old_name_is_not_mistaken_for_the_record(lines: World) -> None:
+    at = hours(4)
+    lines.write("a.log.1", [line(at[0]), line(at[1])])
+    due = lines.find()
+    (lines.root / "a.log.1").rename(lines.root / "a.log.2")
+    lines.write("a.log.1", [line(at[2])])
+    assert lines.delete(due) == [Answer.changed(), Answer.changed()]
+    assert lines.count() == 3
+    assert [ref.key[0] for ref in lines.find()] == ["a.log.2", "a.log.2", "a.log.1"]
+
+
+def test_after_a_rotation_that_packed_the_file_its_lines_are_still_known(lines: World) -> None:
+    at = hours(2)
+    path = lines.write("a.log.1", [line(one) for one in at])
+    due = lines.find()
+    lines.write("a.log.2.gz", path.read_bytes())
+    path.unlink()
+    assert lines.delete(due) == [Answer.changed(), Answer.changed()]
+    assert lines.count() == 2
+
+
+def test_lines_of_a_file_that_went_are_not_claimed(lines: World) -> None:
+    lines.write("a.log", [line(hours(1)[0])])
+    due = lines.find()
+    (lines.root / "a.log").unlink()
+    assert lines.delete(due) == [Answer.not_found()]
+    assert lines.present(due) == [Presence.ABSENT]
+
+
+def test_a_renamed_file_is_left_alone_and_not_called_absent(files: World) -> None:
+    files.write("a.1", b"one")
+    due = files.find()
+    (files.root / "a.1").rename(files.root / "a.2")
+    assert files.present(due) == [Presence.PRESENT]
+    assert files.delete(due) == [Answer.changed()]
+    assert (files.root / "a.2").read_bytes() == b"one"
+
+
+def test_another_file_under_the_old_name_is_left_alone(files: World) -> None:
+    files.write("a.1", b"one")
+    due = files.find()
+    (files.root / "a.1").rename(files.root / "a.2")
+    files.write("a.1", b"two")
+    assert files.delete(due) == [Answer.changed()]
+    assert (files.root / "a.1").read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("change", [lambda path: _append(path, b"x"), lambda path: os.utime(path, (1e9, 1e9))], ids=["longer", "touched"])
+def test_a_file_that_changed_is_left_alone(files: World, change: Callable[[Path], None]) -> None:
+    path = files.write("a", b"one")
+    due = files.find()
+    change(path)
+    assert files.delete(due) == [Answer.changed()]
+    assert path.exists()
+
+
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_directory_swapped_for_a_symlink_leads_nowhere(root: Path, tmp_path: Path, make: Callable[[Path], World]) -> None:
+    world = make(root)
+    path = world.write("inner/a.log", [line(hours(1)[0])])
+    due = world.find()
+    outside = tmp_path / "outside"
+    path.parent.rename(outside)
+    path.parent.symlink_to(outside)
+    assert world.delete(due) == [Answer.changed()]
+    assert world.present(due) == [Presence.PRESENT]
+    assert (outside / "a.log").read_bytes() == line(hours(1)[0])
+    assert world.count() == 0
+
+
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_file_swapped_for_a_symlink_is_not_followed(root: Path, tmp_path: Path, make: Callable[[Path], World]) -> None:
+    world = make(root)
+    path = world.write("a.log", [line(hours(1)[0])])
+    due = world.find()
+    outside = tmp_path / "outside.log"
+    path.rename(outside)
+    path.symlink_to(outside)
+    assert world.delete(due) == [Answer.changed()]
+    assert path.is_symlink()
+    assert outside.read_bytes() == line(hours(1)[0])
+
+
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_file_with_a_further_hard_link_is_refused(root: Path, tmp_path: Path, make: Callable[[Path], World]) -> None:
+    world = make(root)
+    path = world.write("a.log", [line(hours(1)[0])])
+    (tmp_path / "backup.log").hardlink_to(path)
+    assert world.delete(world.find()) == [Answer.failed("unsupported")]
+    assert path.exists()
+    assert any("further hard links" in finding.what for finding in world.preflight())
+
+
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_live_file_is_found_and_refused(root: Path, make: Callable[[Path], World]) -> None:
+    world = make(root)
+    world.settings["live"] = ["a.log", "**/live.log"]
+    for name in ("a.log", "deep/live.log", "b.log"):
+        world.write(name, [line(hours(1)[0])])
+    due = world.find()
+    assert {ref.key[0]: answer for ref, answer in zip(due, world.delete(due), strict=True)} == {
+        "a.log": Answer.failed("refused"),
+        "deep/live.log": Answer.failed("refused"),
+        "b.log": Answer.done(How.UNLINK, None if make is files_world else 1),
+    }
+
+
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_file_written_to_just_now_counts_as_live_unless_the_options_say_otherwise(root: Path, make: Callable[[Path], World]) -> None:
+    world = make(root)
+    path = world.write("a.log", [line(hours(1)[0])])
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    assert world.delete(world.find()) == [Answer.failed("refused")]
+    world.settings["quiet_minutes"] = 0
+    assert world.delete(world.find())[0].said is Answered.DONE
+
+
+def test_a_line_written_during_the_rewrite_is_not_lost(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = hours(2)
+    path = lines.write("a.log", [line(at[0]), line(at[1])])
+    real = exchange.exchange
+
+    def late(directory: int, one: str, other: str) -> None:
+        monkeypatch.setattr(rewrite, "exchange", real)
+        _append(path, line(at[1], "late"))
+        real(directory, one, other)
+
+    monkeypatch.setattr(rewrite, "exchange", late)
+    assert lines.delete(lines.find(cutoff(at[1]))) == [Answer.changed()]
+    assert path.read_bytes() == line(at[0]) + line(at[1]) + line(at[1], "late")
+    assert leftovers(lines.root) == []
+
+
+def test_a_rotation_during_the_rewrite_loses_neither_file(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = hours(2)
+    path = lines.write("a.log", [line(at[0]), line(at[1])])
+    content = path.read_bytes()
+    real = exchange.exchange
+
+    def rotated(directory: int, one: str, other: str) -> None:
+        monkeypatch.setattr(rewrite, "exchange", real)
+        path.rename(path.with_name("a.log.1"))
+        path.write_bytes(b"a new live file\n")
+        real(directory, one, other)
+
+    monkeypatch.setattr(rewrite, "exchange", rotated)
+    assert lines.delete(lines.find(cutoff(at[1]))) == [Answer.changed()]
+    assert path.read_bytes() == b"a new live file\n"
+    assert path.with_name("a.log.1").read_bytes() == content
+    assert leftovers(lines.root) == []
+
+
+def test_without_the_swap_an_ordinary_rename_does_it(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_directory: int, _one: str, _other: str) -> None:
+        raise exchange.NotOffered
+
+    monkeypatch.setattr(rewrite, "exchange", refuse)
+    at = hours(2)
+    path = lines.write("a.log", [line(one) for one in at])
+    assert lines.delete(lines.find(cutoff(at[1]))) == [Answer.done(How.UNLINK, 1)]
+    assert path.read_bytes() == line(at[1])
+    assert leftovers(lines.root) == []
+
+
+def _crashing(world: World, moment: str) -> None:
+    """Delete all that is due in a child process that dies at `moment`."""
+    child = os.fork()
+    if child == 0:
+        real = getattr(os, moment, None) or exchange.exchange
+        try:
+            if moment == "exchange":
+                rewrite.exchange = lambda *names: (real(*names), os._exit(7))  # type: ignore[assignment, func-returns-value]
+            else:
+                setattr(os, moment, lambda *_args, **_names: os._exit(7))
+            world.delete(world.find(cutoff(hours(4)[2])))
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
+@pytest.mark.parametrize("moment", ["fchmod", "utime", "fsync", "unlink", "exchange"])
+@pytest.mark.parametrize("name", ["a.log", "a.log.gz"])
+def test_a_crash_leaves_the_file_whole_and_one_leftover_that_the_next_act_removes(lines: World, moment: str, name: str) -> None:
+    path = lines.write(name, [line(at) for at in hours(4)])
+    _crashing(lines, moment)
+    data = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    assert data in {b"".join(map(line, hours(4))), b"".join(map(line, hours(4)[2:]))}
+    assert len(leftovers(lines.root)) == 1
+    assert lines.count() in {2, 4}, "a leftover is no record"
+    assert any("leftovers of an interrupted rewrite" in finding.what for finding in lines.preflight())
+    assert {answer.said for answer in lines.delete(lines.find(cutoff(hours(4)[2])))} <= {Answered.DONE}
+    assert leftovers(lines.root) == []
+    assert lines.count() == 2
+
+
+def test_only_our_own_leftovers_are_removed(lines: World) -> None:
+    names = [".retentiond-notes.tmp", ".retentiond-" + "A" * 32 + ".tmp", ".retentiond-" + "a" * 32 + ".tmp.bak", "x.retentiond-" + "a" * 32 + ".tmp"]
+    for name in names:
+        lines.write(name, b"kept")
+    lines.write("inner/.retentiond-" + "a" * 32 + ".tmp", b"gone")
+    lines.delete([])
+    assert sorted(os.listdir(lines.root)) == sorted([*names, "inner"])
+    assert os.listdir(lines.root / "inner") == []
+
+
+def test_one_session_at_a_time_acts_on_a_root(lines: World) -> None:
+    assert connector.deleter is not None
+    with (
+        connector.deleter(lines.connection, lines.options, "t"),  # type: ignore[arg-type] # shown in a message only
+        pytest.raises(TransientConnectorError, match="Another session of retentiond acts on"),
+    ):
+        connector.deleter(lines.connection, lines.options, "t")  # type: ignore[arg-type] # shown in a message only
+    lines.delete([])
+
+
+def test_readers_work_beside_a_session_that_acts(lines: World) -> None:
+    lines.write("a.log", [line(hours(1)[0])])
+    assert connector.deleter is not None
+    with connector.deleter(lines.connection, lines.options, "t"):  # type: ignore[arg-type] # shown in a message only
+        assert lines.count() == 1
+
+
+def test_a_root_that_is_a_symlink_or_missing_is_an_error(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(ConnectorError, match="is no directory, or a symlink"):
+        lines_world(tmp_path / "link").count()
+    with pytest.raises(ConnectorError, match="cannot be opened: No such file or directory"):
+        lines_world(tmp_path / "none").count()

@@ -1,0 +1,255 @@
+"""What a rewritten file keeps, and what stops a rewrite."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import stat
+import subprocess
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from connectors.files_support import LONG_AGO, World, cutoff, hours, leftovers, line, lines_world
+
+from retentiond.connector import Answer, Answered, How, OutcomeUnknownError, Presence
+
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    root = tmp_path / "logs"
+    root.mkdir()
+    return lines_world(root)
+
+
+def _drop_the_first(world: World) -> list[Answer]:
+    return world.delete(world.find(cutoff(hours(2)[1])))
+
+
+def _two_lines(world: World, name: str = "a.log") -> Path:
+    return world.write(name, [line(at) for at in hours(2)])
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444, 0o2660])
+@pytest.mark.parametrize("name", ["a.log", "a.log.gz"])
+def test_owner_mode_and_times_are_kept(world: World, mode: int, name: str) -> None:
+    path = _two_lines(world, name)
+    if ROOT:
+        os.chown(path, 12345, 54321)
+    path.chmod(mode)
+    os.utime(path, ns=(1_700_000_000_123_456_789, 1_600_000_000_987_654_321))
+    before = path.stat()
+    assert _drop_the_first(world) == [Answer.done(How.UNLINK, 1)]
+    after = path.stat()
+    kept = ("st_uid", "st_gid", "st_mode", "st_atime_ns", "st_mtime_ns", "st_nlink")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert after.st_ino != before.st_ino
+
+
+def test_extended_attributes_are_kept(world: World) -> None:
+    path = _two_lines(world)
+    try:
+        os.setxattr(path, "user.origin", b"web-3\x00")
+    except OSError as error:
+        assert error.errno == errno.ENOTSUP
+        pytest.skip("this file system has no extended attributes")
+    _drop_the_first(world)
+    assert os.getxattr(path, "user.origin") == b"web-3\x00"
+
+
+def test_an_access_control_list_is_kept(world: World) -> None:
+    path = _two_lines(world)
+    # version 2; owner rw-, user 12345 r--, group r--, mask r--, others ---
+    entries = [(1, 6, 0xFFFFFFFF), (2, 4, 12345), (4, 4, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
+    acl = b"\x02\0\0\0" + b"".join(tag.to_bytes(2, "little") + right.to_bytes(2, "little") + who.to_bytes(4, "little") for tag, right, who in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_access", acl)
+    except OSError as error:
+        assert error.errno == errno.ENOTSUP
+        pytest.skip("this file system has no access control lists")
+    _drop_the_first(world)
+    assert os.getxattr(path, "system.posix_acl_access") == acl
+
+
+def test_attributes_that_cannot_be_kept_stop_the_rewrite(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _two_lines(world)
+    before = path.read_bytes()
+
+    def refuse(_handle: int, _owner: int, _group: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "fchmod", refuse, raising=True)
+    monkeypatch.setattr(os, "fchmod", lambda _handle, _mode: refuse(0, 0, 0))
+    assert _drop_the_first(world) == [Answer.failed("forbidden")]
+    assert path.read_bytes() == before
+    assert leftovers(world.root) == []
+
+
+def test_the_new_file_is_private_until_it_has_its_owner(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _two_lines(world)
+    path.chmod(0o666)
+    seen: list[int] = []
+    real = os.fchmod
+    monkeypatch.setattr(
+        os, "fchmod", lambda handle, mode: (seen.append(stat.S_IMODE(os.fstat(handle).st_mode)), real(handle, mode))[1]
+    )
+    _drop_the_first(world)
+    assert seen == [0o600]
+
+
+def test_reading_leaves_no_trace_in_the_access_times(world: World) -> None:
+    path = world.write("inner/a.log", [line(at) for at in hours(2)])
+    os.utime(path, ns=(1_000_000_000, LONG_AGO.timestamp().__int__() * 1_000_000_000))
+    os.utime(path.parent, ns=(1_000_000_000, 1_000_000_000))
+    before = [(one.stat().st_atime_ns, one.stat().st_ctime_ns) for one in (path, path.parent)]
+    world.count()
+    world.present(world.find())
+    world.undated()
+    world.preflight()
+    assert [(one.stat().st_atime_ns, one.stat().st_ctime_ns) for one in (path, path.parent)] == before
+
+
+@pytest.fixture
+def no_file_beyond_64k() -> Iterator[None]:
+    """As on a full disk, the kernel refuses to write on; here because of a limit on the size of files."""
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def _full(world: World) -> list[Path]:
+    return [world.write("big.log", [line(at, os.urandom(700).hex()) for at in hours(60)]), world.write("small.log", [line(hours(1)[0])])]
+
+
+def test_a_write_the_kernel_refuses_fails_that_file_alone(world: World, request: pytest.FixtureRequest) -> None:
+    big, small = _full(world)
+    before = big.read_bytes()
+    due = world.find(cutoff(hours(2)[1]))
+    request.getfixturevalue("no_file_beyond_64k")
+    assert dict(zip([ref.key[0] for ref in due], world.delete(due), strict=True)) == {
+        "big.log": Answer.failed("no-space"),
+        "small.log": Answer.done(How.UNLINK, 1),
+    }
+    assert big.read_bytes() == before
+    assert small.read_bytes() == b""
+    assert leftovers(world.root) == []
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_on_a_full_disk_the_file_stays_and_nothing_else_is_left(tmp_path: Path, zipped: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if not ROOT or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only root can mount a small disk here")
+    try:
+        world = lines_world(disk)
+        path = world.write("big.log.gz" if zipped else "big.log", [line(at, os.urandom(900).hex()) for at in hours(80)])
+        before = path.read_bytes()
+        assert any("less room left than the largest file" in finding.what for finding in world.preflight())
+        assert _drop_the_first(world) == [Answer.failed("no-space")]
+        assert path.read_bytes() == before
+        assert leftovers(disk) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_read_only_file_system_is_told_before_and_fails_the_act(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if not ROOT or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only root can mount a small disk here")
+    try:
+        world = lines_world(disk)
+        path = _two_lines(world)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert any(finding.refuses and "mounted read-only" in finding.what for finding in world.preflight())
+        assert _drop_the_first(world) == [Answer.failed("forbidden")]
+        assert path.exists()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_flush_that_fails_before_the_swap_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _two_lines(world)
+    before = path.read_bytes()
+
+    def fail(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert _drop_the_first(world) == [Answer.failed("no-space")]
+    assert path.read_bytes() == before
+    assert leftovers(world.root) == []
+
+
+def test_a_flush_that_fails_after_the_swap_is_no_certainty(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _two_lines(world)
+    real = os.fsync
+
+    def fail(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutcomeUnknownError, match="the disk did not confirm it") as caught:
+        _drop_the_first(world)
+    assert "a.log" not in str(caught.value)
+
+
+def test_without_the_right_to_write_the_directory_is_told_and_the_record_fails(tmp_path: Path) -> None:
+    """Asked in a process that is nobody, because root may do everything."""
+    root = tmp_path / "logs"
+    root.mkdir()
+    world = lines_world(root)
+    path = _two_lines(world)
+    for parent in [root, *root.parents]:
+        if parent.owner() == Path("/").owner() and stat.S_IMODE(parent.stat().st_mode) & 0o005 != 0o005:
+            parent.chmod(0o755)
+    root.chmod(0o555)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if ROOT:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            closed = any(finding.refuses and "may not be written to" in finding.what for finding in world.preflight())
+            status = 7 if closed and _drop_the_first(world) == [Answer.failed("forbidden")] else 8
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    root.chmod(0o755)
+    assert os.waitstatus_to_exitcode(ended) == 7
+    assert path.exists()
+
+
+def test_200_000_lines_take_no_more_memory_than_2_000(world: World) -> None:
+    def peak(count: int) -> int:
+        # The number of slices stays the same; only the lines grow.
+        path = world.root / "a.log"
+        with path.open("wb") as file:
+            file.writelines(line(hours(20)[number * 20 // count]) for number in range(count))
+        os.utime(path, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+        tracemalloc.start()
+        due = world.find(cutoff(hours(20)[10]))
+        answers = world.delete(due)
+        seen = world.present(due)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert [answer.rows for answer in answers] == [count // 20] * 10
+        assert set(seen) == {Presence.ABSENT}
+        assert {answer.said for answer in answers} == {Answered.DONE}
+        return most
+
+    few, many = peak(2_000), peak(200_000)
+    assert many < few + 1_000_000

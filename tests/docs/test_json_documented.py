@@ -1,0 +1,74 @@
+"""The fields of `--json` are a promise: the page lists exactly those that the code can write."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from retentiond.report import fate, log, plan, run, status, systems
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+
+SHAPES: dict[str, Any] = {
+    "`plan --json`": plan.PlanJson,
+    "A step of a plan": plan.StepJson,
+    "A surviving copy": plan.CopyJson,
+    "A finding": plan.FindingJson,
+    "The totals of a plan": plan.TotalsJson,
+    "`run --json`": run.RunJson,
+    "An interrupted batch": run.ReconciledJson,
+    "A step of a run": run.RunStepJson,
+    "`explain --json`": fate.ExplainJson,
+    "A fate": fate.FateJson,
+    "A bound": fate.BoundJson,
+    "A trace": log.TraceJson,
+    "`status --json`": status.StatusJson,
+    "A run as it is remembered": status.RunRowJson,
+    "A sign of life": status.HeartbeatJson,
+    "The state of a rule": status.RuleStateJson,
+    "What a rule did last": status.RuleLastJson,
+    "`audit list --json`": log.EntriesJson,
+    "`audit show INDEX --json`": log.EntryJson,
+    "`audit show --record … --json`": log.TracesJson,
+    "`audit verify --json`": log.VerificationJson,
+    "`systems --json`": systems.SystemsJson,
+    "A data set": systems.SystemJson,
+    "`connectors --json`": systems.ConnectorsJson,
+    "A connector": systems.ConnectorJson,
+}
+
+
+def _tables() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(r"#{2,3} (.+)", line):
+            heading = match[1]
+            found[heading] = []
+        elif row := re.match(r"\| `(\w+)` \|", line):
+            found[heading].append(row[1])
+    return found
+
+
+def test_every_shape_has_a_table_and_every_table_a_shape() -> None:
+    assert set(_tables()) == set(SHAPES)
+
+
+@pytest.mark.parametrize("heading", SHAPES)
+def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) -> None:
+    assert _tables()[heading] == list(get_type_hints(SHAPES[heading]))
+
+
+def test_every_shape_that_a_module_defines_is_documented() -> None:
+    shapes = {
+        value for module in (fate, log, plan, run, status, systems) for name, value in vars(module).items() if name.endswith("Json")
+    }
+    assert shapes == set(SHAPES.values())
+
+
+def test_every_link_within_the_page_leads_to_a_heading() -> None:
+    anchors = {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-").lower() for heading in _tables()}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE.read_text(encoding="utf-8"))) <= anchors
