@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from retentiond_files.instant import latest_instant
@@ -105,6 +106,7 @@ def _microseconds(fraction: bytes | None) -> int:
     return int(fraction[:6].ljust(6, b"0")) if fraction else 0
 
 
+@lru_cache(maxsize=128)
 def _offset(text: bytes) -> timezone | None:
     if not text.startswith((b"+", b"-")):
         return UTC

@@ -115,8 +115,6 @@ def moving_findings(layout: Layout, block: Block) -> list[Finding]:
     ]
     if unfilled:
         findings.append(
-            Finding(
-                f"The columns {', '.join(unfilled)} of the table {layout.moved} must be filled, which rows of {layout.target} do not."
-            )
+            Finding(f"The columns {', '.join(unfilled)} of {layout.moved} must be filled, which rows of {layout.target} do not.")
         )
     return findings

@@ -58,7 +58,7 @@ def form_of(date_column: DateColumn, column_type: sa.types.TypeEngine[object], d
     return Form.TYPED if fits else None
 
 
-def parse(date_column: DateColumn, raw: object) -> Moment | None:
+def parse(date_column: DateColumn, raw: object, form: Form) -> Moment | None:
     """What the value means; None where it is unknown: NULL, zero dates, infinity, out of range, garbage."""
     try:
         match date_column.kind:
@@ -66,6 +66,8 @@ def parse(date_column: DateColumn, raw: object) -> Moment | None:
                 return date.fromisoformat(raw) if isinstance(raw, str) and _DATE.fullmatch(raw) else None
             case "timestamp":
                 moment = _written(raw)
+                if moment is not None and moment.tzinfo is None and form is Form.TYPED:
+                    moment = moment.replace(tzinfo=UTC)  # the session's zone, in which MariaDB tells instants
                 return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
             case "local-timestamp":
                 moment = _written(raw)

@@ -73,8 +73,8 @@ def _delete_from(connection: sa.Connection, layout: Layout, place: Table, rows: 
     for some in chunks([row.key for row in rows]):
         statement = sa.delete(table).where(among(columns, some, layout.dialect))
         if returning:
-            gone = [tuple(row) for row in connection.execute(statement.returning(*columns)).all()]
-            if sorted(map(repr, gone)) != sorted(repr(tuple(key)) for key in some):
+            gone = [layout.key_values(row) for row in connection.execute(statement.returning(*columns)).all()]
+            if sorted(map(repr, gone)) != sorted(map(repr, some)):
                 raise RefusedError("refused")
         elif connection.execute(statement).rowcount != len(some):
             raise RefusedError("refused")

@@ -80,13 +80,13 @@ class Layout:
     def read(self, raw: Sequence[Any], *, moved: bool) -> Row:
         """Read one row of `select`; raises `ConnectorError` where its key has no text form."""
         values = iter(raw)
-        key = tuple(next(values) for _ in self.options.key)
-        text = tuple(self._key_text(value, kind) for value, kind in zip(key, self.key_kinds, strict=True))
+        key = self.key_values([next(values) for _ in self.options.key])
+        text = tuple(map(self._key_text, key))
         raw_dates = {name: next(values) for name in self.options.dates}
         deciding = {name: next(values) for name in self._deciding()}
         linked = tuple(next(values) for _ in self.linked)
         blocked, anonymized = bool(next(values)), bool(next(values))
-        dates: Dates = {name: parse(self.options.dates[name], value) for name, value in raw_dates.items()}
+        dates: Dates = {name: parse(self.options.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
         told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
         ref = RecordRef(
             key=text,
@@ -100,7 +100,14 @@ class Layout:
     def _deciding(self) -> list[str]:
         return list(dict.fromkeys([*self.options.unchanged, *self.options.identity, *self.options.only]))
 
-    def _key_text(self, value: object, kind: Kind) -> str:
+    def key_values(self, raw: Sequence[Any]) -> tuple[Any, ...]:
+        """The key's values as the driver has them, without the padding that PostgreSQL gives to CHAR."""
+        return tuple(
+            value.rstrip(" ") if kind is Kind.PADDED and isinstance(value, str) else value
+            for value, kind in zip(raw, self.key_kinds, strict=True)
+        )
+
+    def _key_text(self, value: object) -> str:
         text = to_text(value)
         if text is None:
             raise ConnectorError(
@@ -108,7 +115,7 @@ class Layout:
                 f"Name columns in `key` that every record has.",
                 "unreadable",
             )
-        return text.rstrip(" ") if kind is Kind.PADDED else text
+        return text
 
     def as_read(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """A column in the form that is read for digests and strategies: PostgreSQL's own text, or the driver's value."""

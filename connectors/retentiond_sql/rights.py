@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from retentiond.connector import Action, Finding, Target
+from retentiond_sql.grants import Grant, granted, read_grants
 from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection
 from retentiond_sql.parts import PartTable
 from retentiond_sql.schema import Table
-from retentiond_sql.trouble import Trouble, as_error, trouble_of
+from retentiond_sql.trouble import Trouble, trouble_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def missing_rights(connection: sa.Connection, options: SqlConnection, wanted: li
         if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
             return []
         return [Finding(f"The database file of {target}, or its folder, cannot be written by us. Let our user write to both.")]
-    lacking = [need for need in wanted if not _has(connection, need, target)]
+    grants = read_grants(connection) if connection.dialect.name == "mysql" else None
+    lacking = [need for need in wanted if not (_postgresql_has(connection, need) if grants is None else _mysql_has(grants, need))]
     if not lacking:
         return []
     return [
@@ -75,34 +76,18 @@ def missing_rights(connection: sa.Connection, options: SqlConnection, wanted: li
     ]
 
 
-def _has(connection: sa.Connection, need: Need, target: Target) -> bool:
-    if connection.dialect.name == "postgresql":
-        place: dict[str, Any] = {"schema": need.table.schema, "table": need.table.name, "right": need.right}
-        query = _POSTGRESQL_COLUMNS if need.columns else _POSTGRESQL_DELETE if need.right == "DELETE" else _POSTGRESQL_ANY
-        if need.columns:
-            place["columns"] = list(need.columns)
-        return bool(connection.execute(query, place).scalar_one_or_none())
-    # EXPLAIN asks for the rights of the statement that it explains, and runs nothing.
-    table = need.table.plain()
-    statement: sa.Executable
-    quoted = connection.dialect.identifier_preparer.format_table(table)
-    names = [connection.dialect.identifier_preparer.quote_identifier(name) for name in need.columns or need.table.columns]
-    match need.right:
-        case "SELECT":
-            statement = sa.text(f"EXPLAIN SELECT 1 FROM {quoted} WHERE false")  # noqa: S608 - quoted names
-        case "DELETE":
-            statement = sa.text(f"EXPLAIN DELETE FROM {quoted} WHERE false")  # noqa: S608 - quoted names
-        case "INSERT":
-            statement = sa.text(f"EXPLAIN INSERT INTO {quoted} SELECT * FROM {quoted} WHERE false")  # noqa: S608 - quoted names
-        case _ if not need.columns:
-            return True  # for locking a row, MariaDB is content with any of the rights that the act needs anyway
-        case _:
-            settings = ", ".join(f"{name} = {name}" for name in names)
-            statement = sa.text(f"EXPLAIN UPDATE {quoted} SET {settings} WHERE false")  # noqa: S608 - quoted names
-    trouble = attempt(connection, statement)
-    if trouble not in {None, Trouble.FORBIDDEN}:
-        raise as_error(trouble or Trouble.REFUSED, target)
-    return trouble is None
+def _mysql_has(grants: list[Grant], need: Need) -> bool:
+    if need.right == "UPDATE" and not need.columns:
+        return True  # for locking a row any of the rights is enough that the act needs anyway
+    return granted(grants, need.right, str(need.table.schema), need.table.name, need.columns)
+
+
+def _postgresql_has(connection: sa.Connection, need: Need) -> bool:
+    place: dict[str, Any] = {"schema": need.table.schema, "table": need.table.name, "right": need.right}
+    if need.columns:
+        place["columns"] = list(need.columns)
+    query = _POSTGRESQL_COLUMNS if need.columns else _POSTGRESQL_DELETE if need.right == "DELETE" else _POSTGRESQL_ANY
+    return bool(connection.execute(query, place).scalar_one_or_none())
 
 
 _ON = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :table"
@@ -134,9 +119,4 @@ def sees_all_references(connection: sa.Connection) -> bool:
         return True  # PostgreSQL and SQLite show their catalogue to everybody
     if attempt(connection, sa.text("SELECT 1 FROM information_schema.INNODB_SYS_FOREIGN LIMIT 1")) is None:
         return True
-    database = re.escape(str(connection.engine.url.database))
-    place = re.compile(rf"^GRANT .*\b(SELECT|ALL PRIVILEGES)\b.* ON (\*\.\*|`{database}`\.\*) TO ")
-    grants = [
-        str(grant).replace("\\_", "_").replace("\\%", "%") for grant in connection.execute(sa.text("SHOW GRANTS")).scalars()
-    ]
-    return any(place.match(grant) for grant in grants)
+    return granted(read_grants(connection), "SELECT", str(connection.engine.url.database), None)

@@ -94,8 +94,9 @@ def trouble_of(error: sa.exc.DBAPIError) -> Trouble:
         return _SQLITE.get(name) or _SQLITE_CLASSES.get(
             "_".join(name.split("_")[:2]), Trouble.REFUSED if name else Trouble.UNREADABLE
         )
-    if driver is not None and hasattr(driver, "sqlstate"):
-        state: str | None = driver.sqlstate
+    # By module, because PyMySQL tells a SQLSTATE too, but a much coarser one.
+    if type(driver).__module__.startswith("psycopg"):
+        state: str | None = getattr(driver, "sqlstate", None)
         if state is None:  # the client library itself: no server was reached, or it is gone
             return Trouble.LOST if isinstance(error, sa.exc.OperationalError) else Trouble.UNREADABLE
         return _POSTGRESQL.get(state) or _POSTGRESQL_CLASSES.get(state[:2], Trouble.REFUSED)

@@ -126,7 +126,7 @@ def test_bytes_pass_through_untouched(world: World, odd: bytes) -> None:
 
 
 @pytest.mark.parametrize("last_goes", [True, False])
-def test_a_missing_last_line_break_stays_missing(world: World, last_goes: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_missing_last_line_break_stays_missing(world: World, last_goes: bool) -> None:
     at = hours(2) if not last_goes else hours(2)[::-1]
     path = world.write("a.log", line(at[0]) + line(at[1]).removesuffix(b"\n"))
     world.delete(world.find(cutoff(max(at))))
@@ -156,7 +156,12 @@ def test_each_file_is_rewritten_once_for_a_whole_batch(world: World, monkeypatch
     world.write("b.log", [line(at) for at in hours(20)])
     flushed: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (flushed.append(handle), real(handle))[1])
+
+    def watched(handle: int) -> None:
+        flushed.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
     world.delete(world.find())
     assert len(flushed) == 4, "two files and twice their directory"
 
@@ -231,10 +236,7 @@ def test_the_explained_record_is_the_found_one(world: World) -> None:
 def test_every_file_system_name_has_a_key_that_is_plain_text(world: World) -> None:
     names = [b"caf\xe9.log", b"caf\xc3\xa9.log", b"back\\xe9slash.log", b"new\nline.log", b"at@2025-01-10T00Z", b" ", b"%s{}"]
     for name in names:
-        path = os.path.join(os.fsencode(world.root), name)
-        with open(path, "wb") as file:  # noqa: PTH123 - pathlib knows no names of bytes
-            file.write(line(hours(1)[0]))
-        os.utime(path, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+        world.write(os.fsdecode(name), [line(hours(1)[0])])
     refs = world.find()
     assert len({ref.key for ref in refs}) == len(names)
     assert all("/".join(ref.key).encode() for ref in refs)
@@ -267,7 +269,9 @@ def test_a_search_keeps_its_order_while_what_it_found_is_deleted(world: World, m
 
 LINES = st.lists(
     st.one_of(
-        st.integers(0, 30).map(lambda hour: (hour, line(datetime(2025, 1, 10, tzinfo=UTC) + timedelta(hours=hour, minutes=hour)))),
+        st.integers(0, 30).map(
+            lambda hour: (hour, line(datetime(2025, 1, 10, tzinfo=UTC) + timedelta(hours=hour, minutes=hour)))
+        ),
         st.binary(max_size=12).filter(lambda text: b"\n" not in text).map(lambda text: (None, text + b"\n")),
         st.just((None, b"  at somewhere\r\n")),
     ),

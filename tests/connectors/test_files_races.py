@@ -108,7 +108,9 @@ def test_another_file_under_the_old_name_is_left_alone(files: World) -> None:
     assert (files.root / "a.1").read_bytes() == b"two"
 
 
-@pytest.mark.parametrize("change", [lambda path: _append(path, b"x"), lambda path: os.utime(path, (1e9, 1e9))], ids=["longer", "touched"])
+@pytest.mark.parametrize(
+    "change", [lambda path: _append(path, b"x"), lambda path: os.utime(path, (1e9, 1e9))], ids=["longer", "touched"]
+)
 def test_a_file_that_changed_is_left_alone(files: World, change: Callable[[Path], None]) -> None:
     path = files.write("a", b"one")
     due = files.find()
@@ -169,7 +171,9 @@ def test_a_live_file_is_found_and_refused(root: Path, make: Callable[[Path], Wor
 
 
 @pytest.mark.parametrize("make", [lines_world, files_world])
-def test_a_file_written_to_just_now_counts_as_live_unless_the_options_say_otherwise(root: Path, make: Callable[[Path], World]) -> None:
+def test_a_file_written_to_just_now_counts_as_live_unless_the_options_say_otherwise(
+    root: Path, make: Callable[[Path], World]
+) -> None:
     world = make(root)
     path = world.write("a.log", [line(hours(1)[0])])
     os.utime(path, (time.time() - 60, time.time() - 60))
@@ -225,14 +229,23 @@ def test_without_the_swap_an_ordinary_rename_does_it(lines: World, monkeypatch: 
     assert leftovers(lines.root) == []
 
 
+def _die_after_the_swap() -> None:
+    real = exchange.exchange
+
+    def swap(directory: int, one: str, other: str) -> None:
+        real(directory, one, other)
+        os._exit(7)
+
+    setattr(rewrite, "exchange", swap)  # noqa: B010 - the name is not rewrite's to give
+
+
 def _crashing(world: World, moment: str) -> None:
     """Delete all that is due in a child process that dies at `moment`."""
     child = os.fork()
     if child == 0:
-        real = getattr(os, moment, None) or exchange.exchange
         try:
             if moment == "exchange":
-                rewrite.exchange = lambda *names: (real(*names), os._exit(7))  # type: ignore[assignment, func-returns-value]
+                _die_after_the_swap()
             else:
                 setattr(os, moment, lambda *_args, **_names: os._exit(7))
             world.delete(world.find(cutoff(hours(4)[2])))
@@ -258,13 +271,14 @@ def test_a_crash_leaves_the_file_whole_and_one_leftover_that_the_next_act_remove
 
 
 def test_only_our_own_leftovers_are_removed(lines: World) -> None:
-    names = [".retentiond-notes.tmp", ".retentiond-" + "A" * 32 + ".tmp", ".retentiond-" + "a" * 32 + ".tmp.bak", "x.retentiond-" + "a" * 32 + ".tmp"]
+    ours = ".retentiond-" + "a" * 32 + ".tmp"
+    names = [".retentiond-notes.tmp", ours.upper(), f"{ours}.bak", f"x{ours}", f"{ours}.kept"]
     for name in names:
         lines.write(name, b"kept")
-    lines.write("inner/.retentiond-" + "a" * 32 + ".tmp", b"gone")
+    lines.write(f"inner/{ours}", b"gone")
     lines.delete([])
-    assert sorted(os.listdir(lines.root)) == sorted([*names, "inner"])
-    assert os.listdir(lines.root / "inner") == []
+    assert {path.name for path in lines.root.iterdir()} == {*names, "inner"}
+    assert list((lines.root / "inner").iterdir()) == []
 
 
 def test_one_session_at_a_time_acts_on_a_root(lines: World) -> None:

@@ -72,7 +72,10 @@ def test_the_options_of_the_program_itself_are_documented() -> None:
 
 
 def test_every_exit_status_an_error_can_have_is_documented() -> None:
-    statuses = {kind.exit_status for kind in (RetentiondError, ConfigurationError, GuardRefused, AuditError, PermitError)} | {0, 130}
+    statuses = {kind.exit_status for kind in (RetentiondError, ConfigurationError, GuardRefused, AuditError, PermitError)} | {
+        0,
+        130,
+    }
     documented = {int(number) for number in re.findall(r"^\| (\d+) \|", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)}
     assert documented == statuses
 

@@ -64,7 +64,10 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
-        value for module in (fate, log, plan, run, status, systems) for name, value in vars(module).items() if name.endswith("Json")
+        value
+        for module in (fate, log, plan, run, status, systems)
+        for name, value in vars(module).items()
+        if name.endswith("Json")
     }
     assert shapes == set(SHAPES.values())
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from retentiond.audit import read_log, verify_log
+from retentiond.connector.registry import connectors
 from retentiond.engine import failpoint as points
 from retentiond.engine.approval import approve_rule
 from retentiond.engine.evidence import log_place, open_evidence
@@ -29,6 +30,8 @@ from retentiond.engine.workplace import read_workplace
 from retentiond.model.record import Target
 from retentiond.settings import load_settings
 from retentiond.store import ClockReading
+
+connectors()  # imported once, before the children are forked
 
 GONE = {"confirmed", "pending-copies", "already-absent"}
 """The outcomes that say that a record is no longer there."""
@@ -43,7 +46,10 @@ class World(Protocol):
     target: Target
 
     def reset(self) -> None:
-        """Put every record back as it was, and clear the state."""
+        """Put every record back as it was, and the state as it was after the approval."""
+
+    def fill(self) -> None:
+        """Make the records anew, and leave the state alone."""
 
     def living(self) -> frozenset[tuple[str, ...]]:
         """The keys of the records that are there, seen behind retentiond's back."""
@@ -123,7 +129,7 @@ def check_truth(world: World) -> None:
     place = log_place(load_settings(world.settings))
     found = verify_log(place)
     assert not found.problems, found.problems
-    assert found.open_batches == 0
+    assert found.open_batches == 0, "a batch is still in doubt"
     living = world.living()
     assert living >= world.kept, "something went that had to stay"
     with read_log(place) as log:

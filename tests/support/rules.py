@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+from support.dates import day_terms, moments, terms, whole_days
 
 from retentiond.model.record import Dates
 from retentiond.model.rule import Rule
-from support.dates import day_terms, moments, terms, whole_days
 
 NAMES = ("opened", "closed", "paid")
 

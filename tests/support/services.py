@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -227,7 +227,7 @@ def mariadb_server() -> Iterator[Server]:
         _stop(process, folder, signal.SIGTERM)
 
 
-def fresh_postgresql(server: Server) -> Iterator[sa.URL]:
+def fresh_postgresql(server: Server) -> Generator[sa.URL]:
     """A new empty database, and the URL of the role that owns it; both go afterwards."""
     name = f"t_{uuid.uuid4().hex[:16]}"
     server.execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} OWNER {name}")
@@ -237,7 +237,7 @@ def fresh_postgresql(server: Server) -> Iterator[sa.URL]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)", f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
-def fresh_mariadb(server: Server) -> Iterator[sa.URL]:
+def fresh_mariadb(server: Server) -> Generator[sa.URL]:
     """A new empty database, and the URL of a user with all rights in it; both go afterwards."""
     name = f"t_{uuid.uuid4().hex[:16]}"
     server.execute(f"CREATE DATABASE {name}", f"CREATE USER {name}@localhost", f"GRANT ALL ON {name}.* TO {name}@localhost")

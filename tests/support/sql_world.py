@@ -8,19 +8,27 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+
+from retentiond.connector import Action, Answer, Cutoff, Permit, RecordRef, Target
 from retentiond_sql.anonymizing import SqlAnonymizer
 from retentiond_sql.blocking import SqlBlocker
 from retentiond_sql.deleting import SqlDeleter
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.reader import SqlReader
 
-from retentiond.connector import Action, Answer, Cutoff, Permit, RecordRef, Target
-
 TARGET = Target("shop", "customers")
 BLOCK, ANONYMIZE, DELETE = Action.BLOCK, Action.ANONYMIZE, Action.DELETE
 
 TYPES: dict[str, dict[str, str]] = {
-    "sqlite": {"instant": "TEXT", "local": "TEXT", "day": "TEXT", "text": "TEXT", "bool": "BOOLEAN", "bytes": "BLOB", "uuid": "CHAR(36)"},
+    "sqlite": {
+        "instant": "TEXT",
+        "local": "TEXT",
+        "day": "TEXT",
+        "text": "TEXT",
+        "bool": "BOOLEAN",
+        "bytes": "BLOB",
+        "uuid": "CHAR(36)",
+    },
     "postgresql": {
         "instant": "timestamptz",
         "local": "timestamp",
@@ -82,7 +90,7 @@ class World:
         for row in rows:
             values = {name: self.stored(value) for name, value in row.items()}
             names = ", ".join(values)
-            self.do(f"INSERT INTO {table} ({names}) VALUES ({', '.join(':' + name for name in values)})", **values)
+            self.do(f"INSERT INTO {table} ({names}) VALUES ({', '.join(':' + name for name in values)})", **values)  # noqa: S608 - names of the tests' own
 
     def stored(self, value: Any) -> Any:
         """A value as the driver takes it."""
@@ -138,7 +146,9 @@ def dataset(**options: Any) -> SqlDataset:
     return SqlDataset.model_validate(base | options)
 
 
-CUSTOMERS = "CREATE TABLE customers (id INTEGER NOT NULL PRIMARY KEY, name {text}, closed_at {instant}, status {text}, blocked {bool})"
+CUSTOMERS = (
+    "CREATE TABLE customers (id INTEGER NOT NULL PRIMARY KEY, name {text}, closed_at {instant}, status {text}, blocked {bool})"
+)
 
 
 def opened(url: sa.URL) -> Iterator[World]:
@@ -158,9 +168,14 @@ def opened(url: sa.URL) -> Iterator[World]:
     engine.dispose()
 
 
-def customers(world: World, number: int, start: str = "2020-01-01", each: Callable[[int], dict[str, Any]] = lambda _n: {}) -> None:
+def customers(
+    world: World, number: int, start: str = "2020-01-01", each: Callable[[int], dict[str, Any]] = lambda _n: {}
+) -> None:
     """Put customers 1 to `number`, each closed a day after the one before."""
     world.put(
         "customers",
-        *({"id": n, "name": f"Name {n}", "closed_at": moment(start) + timedelta(days=n - 1), **each(n)} for n in range(1, number + 1)),
+        *(
+            {"id": n, "name": f"Name {n}", "closed_at": moment(start) + timedelta(days=n - 1), **each(n)}
+            for n in range(1, number + 1)
+        ),
     )

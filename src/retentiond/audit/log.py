@@ -88,7 +88,7 @@ class DeletionLog:
             known = Range(0) if row is None else Range.unpacked(row.size, bytes(row.tree))
             if signed.size > tree.size or signed.size < known.size:
                 raise AuditError(
-                    f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} tells of "
+                    f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
                     f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
                 )
             grown = regrown(connection, known, signed.size)

@@ -17,7 +17,9 @@ from retentiond.report.shown import counted, shown
 
 def check(
     context: typer.Context,
-    live: Annotated[bool, typer.Option("--live", help="Also ask every system whether each rule's actions could be done.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask every system whether each rule's actions could be done.")
+    ] = False,
 ) -> None:
     """Check settings, policies and their cases; with --live also ask every system. Changes nothing."""
     settings = settings_of(context)

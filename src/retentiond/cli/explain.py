@@ -37,8 +37,8 @@ def explain(
     if json:
         say_json(explain_json(fates, moment, traces, remark))
     else:
-        zones = {one.rule.id: one.zone for one in workplace.assignments}
-        say(explain_text(fates, zones, key, moment, traces, remark))
+        rules = {one.rule.id: one for one in workplace.assignments}
+        say(explain_text(fates, rules, key, moment, traces, remark))
 
 
 def _traces(workplace: Workplace, target: Target, key: str) -> tuple[list[Trace], str | None]:

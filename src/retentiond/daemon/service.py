@@ -8,18 +8,19 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from retentiond.audit import verify_log
 from retentiond.daemon.clock import steady, utc_now
 from retentiond.daemon.notify import Notifier
 from retentiond.daemon.scheduler import Schedule, missed
 from retentiond.daemon.signals import Inbox, Word, open_inbox
 from retentiond.daemon.work import Make, Work, make_run
-from retentiond.engine.evidence import open_evidence, open_store_of
+from retentiond.engine.evidence import log_place, open_store_of
 from retentiond.engine.values import RunReport
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import AuditError, ConfigurationError, RetentiondError, StateError
+from retentiond.lock import exclusive
 from retentiond.logs import configure, get_logger
 from retentiond.settings import Settings, load_settings
-from retentiond.lock import exclusive
 
 STALLED_AFTER = timedelta(minutes=30)
 """A run that shows no progress for so long is taken for hung. One batch, or one count of a big table, may take its time."""
@@ -92,9 +93,9 @@ class Service:
         Raises `StateError` and `AuditError` where store or log cannot be used: better not to start than to start blind.
         """
         settings, now = self.workplace.settings, utc_now()
-        with open_evidence(settings, now) as evidence:
-            in_doubt = len(evidence.log.open_batches())
-            since = missed(settings.schedule, settings.schedule_zone, evidence.store.runs(RUNS_LOOKED_AT), now)
+        with open_store_of(settings) as store:
+            since = missed(settings.schedule, settings.schedule_zone, store.runs(RUNS_LOOKED_AT), now)
+        in_doubt = _verified_open_batches(settings)
         if in_doubt or since is not None:
             self.wanted = "catch-up"
         get_logger().info("started", pid=os.getpid(), rules=len(self.workplace.assignments), policy_digest=self.workplace.digest)
@@ -253,6 +254,17 @@ class Service:
 
 def _read(settings_path: Path | None) -> Workplace:
     return read_workplace(load_settings(settings_path))
+
+
+def _verified_open_batches(settings: Settings) -> int:
+    """How many batches a crash left in doubt. Only reads, so that a run by hand may be under way meanwhile."""
+    place = log_place(settings)
+    if not place.public_key.exists():
+        return 0  # nothing was ever logged here; the first run begins the log
+    verification = verify_log(place)
+    if verification.problems:
+        raise AuditError("The deletion log does not verify; the daemon does not start.\n" + "\n".join(verification.problems))
+    return verification.open_batches
 
 
 def _make_state_directory(state: Path) -> None:

@@ -59,7 +59,7 @@ def _said(one: ErrorDetails, model: type[BaseModel]) -> str:
         owner = _model_at(model, loc[:-1])
         allowed = _allowed(owner) if owner else []
         close = difflib.get_close_matches(str(loc[-1]), allowed, n=1)
-        nearest = f"; did you mean {close[0]!r}?" if close else ";"
+        nearest = f"; did you mean {close[0]!r}?" if close else "."
         return f"there is no such key{nearest} Allowed are: {_listed(allowed)}"
     message = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return message[:1].lower() + message[1:] if message[:2].istitle() else message

@@ -80,11 +80,14 @@ def read(path: Path) -> Document:
 def _content(path: Path) -> bytes:
     # A fifo or a device could block for ever, or never end.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             what = "this is no regular file"
             raise ConfigurationError(f"{path} cannot be used; nothing was done.", [Problem(str(path), "", what)])
-        return file.read(MOST_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _events(text: str) -> Iterator[Event]:

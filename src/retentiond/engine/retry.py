@@ -27,7 +27,7 @@ def patiently(act: Callable[[], T], retry: Retry, sleep: Callable[[float], None]
     )(act)
 
 
-_growing = tenacity.wait_exponential_jitter(initial=0.2, max=30, jitter=0.2)
+_growing = tenacity.wait_exponential_jitter(multiplier=0.2, max=30, jitter=0.2)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

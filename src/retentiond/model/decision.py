@@ -118,7 +118,7 @@ def start_of(spec: StartSpec, dates: Dates, zone: str) -> Start | Reason:
     known = [value for value in values if value is not None]
     start: Moment
     if known and all(dates.get(name) is not None for name in spec.required):
-        start = max(known, key=lambda value: as_instant(value, zone))
+        start = known[0] if len(known) == 1 else max(known, key=lambda value: as_instant(value, zone))
     else:
         fallback = dates.get(spec.else_.at) if spec.else_ else None
         if spec.else_ is None or fallback is None:
@@ -135,7 +135,11 @@ def is_implausible(moment: Moment, zone: str) -> bool:
         return True
     if not isinstance(moment, datetime):
         return moment == _UNSET_CLOCK
-    return moment in (datetime.combine(_UNSET_CLOCK, datetime.min.time(), UTC), as_instant(_UNSET_CLOCK, zone))
+    # Only near that day is it worth reckoning, for every record comes through here.
+    return moment.year in (1979, 1980) and moment in (
+        datetime.combine(_UNSET_CLOCK, datetime.min.time(), UTC),
+        as_instant(_UNSET_CLOCK, zone),
+    )
 
 
 def _ended(rule: Rule, stage: Stage, bound: Bound, start: Start | Reason, zone: str) -> BoundEnd:

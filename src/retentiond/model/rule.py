@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -239,9 +240,9 @@ def _moment(value: object) -> object:
     if isinstance(value, datetime | date):
         return value
     if isinstance(value, str):
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
             return date.fromisoformat(value)
-        if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", value):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", value, re.ASCII):
             return datetime.fromisoformat(value).astimezone(UTC)
     raise ValueError("write a date such as 2025-10-20, or an instant with its offset such as 2025-10-20T10:15:30+02:00")
 
@@ -397,6 +398,12 @@ def _joined(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    # What these mean the host decides, so they are no zones of a policy.
+    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
+
+
 class Policy(_Written):
     """One file of rules for one activity."""
 
@@ -413,10 +420,8 @@ class Policy(_Written):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        # The host decides what these mean, so they are no zones of a policy.
-        known = available_timezones() - {"localtime", "posixrules", "Factory"}
-        if zone not in known:
-            close = difflib.get_close_matches(zone, known, n=1)
+        if zone not in _zones():
+            close = difflib.get_close_matches(zone, _zones(), n=1)
             raise ValueError(f"there is no such time zone; {f'did you mean {close[0]}?' if close else 'one is Europe/Berlin'}")
         return zone
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from retentiond.document import Loc, dotted
 from retentiond.errors import Problem
@@ -55,9 +56,9 @@ def _declared(rule: Rule, zone: str, dates: Dates, due: datetime | None, blocked
     decision = decide(rule, zone, dates, False, _EARLY)
     moment = decision.block_at if rule.action is Action.BLOCK else decision.due_at
     if moment != due:
-        yield f"the case says due {_told(due, decision)}, the rule says {_told(moment, decision)}"
+        yield f"the case says due {_told(due, decision, zone)}, the rule says {_told(moment, decision, zone)}"
     if blocked is not None and decision.block_at != blocked:
-        yield f"the case says blocked {_told(blocked, decision)}, the rule says {_told(decision.block_at, decision)}"
+        yield f"the case says blocked {_told(blocked, decision, zone)}, the rule says {_told(decision.block_at, decision, zone)}"
 
 
 def _sharp(rule: Rule, zone: str, dates: Dates) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _sharp(rule: Rule, zone: str, dates: Dates) -> Iterator[str]:
             yield f"no search finds what is due for {action} at {moment.isoformat()}"
 
 
-def _told(moment: datetime | None, decision: Decision) -> str:
+def _told(moment: datetime | None, decision: Decision, zone: str) -> str:
     if moment is not None:
-        return f"at {moment.isoformat()}"
+        return "beyond the calendar" if moment == LAST_MOMENT else f"at {moment.astimezone(ZoneInfo(zone)).isoformat()}"
     return f"{KEPT}, {decision.reason}" if decision.due_at is None and decision.block_at is None else KEPT

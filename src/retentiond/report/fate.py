@@ -8,12 +8,13 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.engine.assignment import Assignment
 from retentiond.engine.values import Fate
 from retentiond.model.decision import BoundEnd, Decision
 from retentiond.model.record import Moment
-from retentiond.report.layout import lines, table
+from retentiond.report.layout import lines
 from retentiond.report.log import Trace, TraceJson, trace_json, trace_text
-from retentiond.report.rule import BOUNDS
+from retentiond.report.rule import bounds_text
 from retentiond.report.shown import day_or_moment, moment, shown, stamp
 from retentiond.report.words import REASONS, VERDICTS
 
@@ -68,13 +69,13 @@ def explain_json(fates: Sequence[Fate], as_of: datetime, log: Sequence[Trace], l
 
 
 def explain_text(
-    fates: Sequence[Fate], zones: Mapping[str, str], key: str, as_of: datetime, log: Sequence[Trace], log_note: str | None
+    fates: Sequence[Fate], rules: Mapping[str, Assignment], key: str, as_of: datetime, log: Sequence[Trace], log_note: str | None
 ) -> Iterator[RenderableType]:
-    """The fate for the person who named the record by `key`; `zones` are the zones of the rules, by rule."""
+    """The fate for the person who named the record by `key`; `rules` are those of the fates, by their ids."""
     yield f"Record {shown(key)} of {shown(str(fates[0].target))}, as of {moment(as_of)}"
     for fate in fates:
         yield ""
-        yield from _fate_text(fate, zones[fate.rule])
+        yield from _fate_text(fate, rules[fate.rule])
     yield ""
     if log_note:
         yield f"Deletion log: {shown(log_note)}"
@@ -86,7 +87,8 @@ def explain_text(
             yield lines(trace_text(one))
 
 
-def _fate_text(fate: Fate, zone: str) -> Iterator[RenderableType]:
+def _fate_text(fate: Fate, assignment: Assignment) -> Iterator[RenderableType]:
+    zone = assignment.zone
     yield f"Rule {shown(fate.rule)} of policy {shown(fate.policy)}"
     if fate.ref is None or fate.decision is None:
         yield lines("The system holds no record under this key now.")
@@ -96,22 +98,10 @@ def _fate_text(fate: Fate, zone: str) -> Iterator[RenderableType]:
     if fate.ref.rows > 1:
         yield lines(f"{fate.ref.rows:,} rows, lines or parts belong to it")
     yield lines(f"blocked now: {'yes' if fate.ref.blocked else 'no'}")
-    if fate.decision.ends:
-        grid = table("bound", "counted from", "start", "end", "basis")
-        for end in fate.decision.ends:
-            grid.add_row(*_bound_cells(end, zone))
-        yield grid
+    for bound, end in zip(bounds_text(assignment.rule), fate.decision.ends, strict=True):
+        yield lines(bound)
+        yield lines(f"starts {_when(end.start, zone)}, ends {_when(end.end, zone)}", depth=2)
     yield lines(_verdict_text(fate.decision, zone))
-
-
-def _bound_cells(end: BoundEnd, zone: str) -> tuple[str, ...]:
-    return (
-        BOUNDS[end.stage],
-        ", ".join(map(shown, end.date_names)),
-        _when(end.start, zone),
-        moment(end.end, zone) if end.end else "unknown",
-        shown(end.basis) if end.basis else "",
-    )
 
 
 def _when(value: Moment | None, zone: str) -> str:
@@ -126,7 +116,7 @@ def _verdict_text(decision: Decision, zone: str) -> str:
         parts.append(f"To be blocked from {moment(decision.block_at, zone)}.")
     if decision.due_at:
         parts.append(f"Due {moment(decision.due_at, zone)}.")
-    parts.append(f"A run would {decision.step} it now." if decision.step else "A run would leave it alone now.")
+    parts.append(f"The rule's step for it now: {decision.step}." if decision.step else "The rule leaves it alone now.")
     return " ".join(parts)
 
 

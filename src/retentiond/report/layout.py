@@ -21,8 +21,7 @@ class Indented:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         margin = " " * self.columns
         for line in Text(self.text).wrap(console, max(options.max_width - self.columns, 20), overflow="fold"):
-            line.rstrip()
-            yield Text(margin, end="") + line
+            yield Text(margin + line.plain.rstrip())
 
 
 def table(*columns: str, right: Collection[int] = ()) -> Table:

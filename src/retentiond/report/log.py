@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from retentiond.audit import Entry, Verification
 from retentiond.model.record import OutcomeKind
 from retentiond.report.layout import lines, table
-from retentiond.report.shown import counted, moment, shown, stamp
+from retentiond.report.shown import moment, shown, stamp
 from retentiond.report.words import OUTCOMES
 
 
@@ -51,8 +51,7 @@ class VerificationJson(TypedDict):
     trustworthy: bool
     size: int
     root: str
-    signed_size: int | None
-    signed_at: str | None
+    signed_size: int
     unsigned_tail: int
     open_batches: int
     problems: list[str]
@@ -114,15 +113,13 @@ def trace_text(trace: Trace) -> str:
 
 def verification_json(found: Verification) -> VerificationJson:
     """How the log verified, for a program."""
-    signed_at = found.signed_at
     return {
-        "trustworthy": not found.problems,
+        "trustworthy": found.in_order,
         "size": found.size,
-        "root": _root(found),
+        "root": found.root,
         "signed_size": found.signed_size,
-        "signed_at": stamp(signed_at) if signed_at else None,
         "unsigned_tail": found.unsigned_tail,
-        "open_batches": len_or_number(found.open_batches),
+        "open_batches": found.open_batches,
         "problems": list(found.problems),
     }
 
@@ -130,63 +127,57 @@ def verification_json(found: Verification) -> VerificationJson:
 def verification_text(found: Verification) -> Iterator[RenderableType]:
     """How the log verified, for a person."""
     if found.problems:
-        yield f"The deletion log is NOT trustworthy. {counted(len(found.problems), 'problem')}:"
+        yield "The deletion log is NOT trustworthy; nothing runs until that is cleared up."
         yield from (lines(shown(problem)) for problem in found.problems)
         return
-    yield f"The deletion log is in order: {counted(found.size, 'entry').replace('entrys', 'entries')}, root {_root(found)}."
-    yield verification_remark(found)
-
-
-def verification_remark(found: Verification) -> str:
-    """What the verification could not cover, in a sentence."""
-    open_batches = len_or_number(found.open_batches)
-    remarks = [
-        f"The signed checkpoint covers {'all of them' if not found.unsigned_tail else f'{found.signed_size:,} of them'}.",
-    ]
-    if found.unsigned_tail:
-        remarks.append(f"The last {found.unsigned_tail:,} are not signed yet; the next run signs them.")
-    if open_batches:
-        remarks.append(
-            f"{counted(open_batches, 'batch').replace('batchs', 'batches')} in doubt; the next run looks them up first."
-        )
-    return " ".join(remarks)
+    entries = "1 entry" if found.size == 1 else f"{found.size:,} entries"
+    yield f"The deletion log is in order: {entries}, root {found.root}."
+    yield lines(
+        f"signed: {'all of them' if not found.unsigned_tail else f'{found.signed_size:,}; the next run signs the others'}"
+    )
+    if found.open_batches:
+        yield lines(f"in doubt: {found.open_batches:,} interrupted; the next run looks up what became of them")
 
 
 def _summary(entry: Entry) -> str:
-    """What the entry says, without digests."""
+    """What the entry says, without digests; `audit show` tells the rest."""
     fields = entry.fields
-    names = [name for name in SPOKEN if name in fields]
-    parts = [f"{name} {_value(fields[name])}" for name in names]
-    return ", ".join(parts)
+    place = f"{fields.get('system')}/{fields.get('dataset')}"
+    batch = _short(str(fields.get("batch", "")))
+    match entry.kind:
+        case "outcome":
+            code = f" ({fields['code']})" if "code" in fields else ""
+            return f"record {fields.get('n')} of entry {fields.get('i')}: {fields.get('o')}{code}, by {fields.get('how')}"
+        case "intent":
+            return f"batch {batch}: to {fields.get('action')} {fields.get('count')} records of {place}, rule {_rule(fields)}"
+        case "concluded":
+            return f"batch {batch}: {_value(fields.get('counts'))}{', looked up after a crash' if fields.get('resolved') else ''}"
+        case "plan":
+            return f"{_rule(fields)}: {fields.get('action')} in {place}: {_value(fields.get('counts'))}"
+        case "approval":
+            return f"{fields.get('subject')} {fields.get('decision')} by {fields.get('by')}"
+        case "run-start":
+            return f"run {_short(str(fields.get('run')))} by {fields.get('trigger')}, clock {fields.get('clock')}"
+        case "run-end":
+            return f"run {_short(str(fields.get('run')))} {fields.get('status')}: {_value(fields.get('counts'))}"
+        case "log-start":
+            return f"{fields.get('origin')}, {fields.get('software')}"
+        case _:
+            return ", ".join(f"{name} {_value(value)}" for name, value in fields.items() if name not in {"v", "kind", "at"})
 
 
-SPOKEN: Sequence[str] = (
-    "origin",
-    "software",
-    "subject",
-    "decision",
-    "by",
-    "policy",
-    "trigger",
-    "rule",
-    "system",
-    "dataset",
-    "action",
-    "batch",
-    "count",
-    "status",
-    "i",
-    "n",
-    "o",
-    "how",
-    "code",
-    "until",
-    "counts",
-    "clock",
-)
+def _rule(fields: Mapping[str, Any]) -> str:
+    """The rule's id without its version."""
+    return str(fields.get("rule", "")).partition("@")[0]
+
+
+def _short(number: str) -> str:
+    """The first letters of a run's number, and which batch of it."""
+    run, dot, batch = number.partition(".")
+    return f"{run[:8]}…{dot}{batch}"
 
 
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number}" for name, number in value.items()) or "none"
+        return ", ".join(f"{name} {number:,}" for name, number in value.items() if number) or "nothing"
     return str(value)

@@ -18,6 +18,9 @@ from retentiond.report.rule import bounds_text
 from retentiond.report.shown import counted, day_or_moment, moment, shown, span, stamp
 from retentiond.report.words import DONE, STATUSES, why_kept
 
+SAMPLES = 5
+"""How many undatable records of a rule are named to a person at the terminal."""
+
 
 class CopyJson(TypedDict):
     """A kind of copy that outlives the act."""
@@ -83,10 +86,6 @@ class PlanReport:
     """Digests of the rule versions that may act; None where the state could not be asked."""
     workplace: Workplace
 
-    def assignment(self, step: StepResult) -> Assignment:
-        """The rule behind a step."""
-        return next(one for one in self.workplace.assignments if one.rule.id == step.rule)
-
     def approval(self, step: StepResult) -> bool | None:
         """True where this version of the rule may act; None where nobody knows."""
         return None if self.approved is None else step.rule_digest in self.approved
@@ -138,9 +137,11 @@ def plan_text(report: PlanReport, *, samples: bool) -> Iterator[RenderableType]:
     yield f"Dry run as of {moment(report.as_of)}. Nothing was changed."
     yield ""
     yield overview(report)
-    for step in report.steps:
-        yield ""
-        yield from _details(step, report.assignment(step), report.approval(step), samples=samples)
+    for assignment in report.workplace.assignments:
+        steps = [step for step in report.steps if step.rule == assignment.rule.id]
+        if steps:
+            yield ""
+            yield from _rule_text(assignment, steps, report.approval(steps[0]), samples=samples)
     yield ""
     due, past = sum(plan.due for plan in plans), sum(plan.past_cap for plan in plans)
     undatable = sum(undatable_by_target(plans).values())
@@ -173,43 +174,62 @@ def _mode(step: StepResult, approved: bool | None) -> str:
     return {None: "unknown", True: "enforced", False: "report only"}[approved]
 
 
-def _details(step: StepResult, assignment: Assignment, approved: bool | None, *, samples: bool) -> Iterator[RenderableType]:
-    plan = step.plan
-    yield f"{shown(step.rule)}: {step.action} in {shown(str(step.target))}"
+def _rule_text(
+    assignment: Assignment, steps: Sequence[StepResult], approved: bool | None, *, samples: bool
+) -> Iterator[RenderableType]:
+    yield f"{shown(assignment.rule.id)}, on {shown(str(assignment.target.target))}"
     for bound in bounds_text(assignment.rule):
-        yield lines(f"rule: {bound}")
+        yield lines(bound)
+    for step in steps:
+        yield from _step_text(step, assignment.zone)
+    plans = [step.plan for step in steps if step.plan]
+    if plans:
+        yield from _undatable_text(max(plans, key=lambda plan: plan.undatable), samples=samples)
+    told = {reason for step in steps for reason in step.reasons}
+    for finding in dict.fromkeys(finding.what for plan in plans for finding in plan.findings):
+        if finding not in told:
+            yield lines(f"noticed: {shown(finding)}")
+    if approved is False and any(plan.due for plan in plans):
+        yield lines("report only: nobody has approved this version of the rule, so a run does nothing for it")
+
+
+def _step_text(step: StepResult, zone: str) -> Iterator[RenderableType]:
+    plan = step.plan
+    if plan is None:
+        yield lines(f"to be {DONE[step.action]}: {STATUSES[step.status]}")
+    else:
+        yield lines(_due_text(plan, zone))
     for reason in step.reasons:
-        yield lines(shown(reason))
+        yield lines(shown(reason), depth=2)
     if plan is None:
         return
-    yield lines(_due_text(plan, assignment.zone))
     for code, number in sorted(plan.kept.items(), key=lambda item: -item[1]):
-        yield lines(f"kept: {number:,}, because {why_kept(code)}")
-    if plan.undatable:
-        yield lines(f"undatable: {plan.undatable:,} without a provable date; never acted on")
-        if samples:
-            for ref in plan.undatable_samples[:5]:
-                dates = ", ".join(f"{shown(name)} {day_or_moment(at) if at else 'unknown'}" for name, at in ref.dates.items())
-                yield lines(f"{shown(' / '.join(ref.key))} ({dates})", depth=2)
-    for copy in plan.copies:
-        lives = "nobody has said how long" if copy.lives is None else f"up to {span(copy.lives)}"
-        yield lines(f"a copy survives: {shown(copy.name)}, {lives}")
-    for finding in plan.findings:
-        if finding.what not in step.reasons:
-            yield lines(f"noticed: {shown(finding.what)}")
-    if approved is False and plan.due:
-        yield lines("report only: no person has approved this version of the rule; a run does nothing for it")
+        yield lines(f"kept: {number:,}, because {why_kept(code, plan.action)}", depth=2)
+    if plan.due:
+        for copy in plan.copies:
+            lives = "nobody has said how long" if copy.lives is None else f"for up to {span(copy.lives)}"
+            yield lines(f"a copy survives: {shown(copy.name)}, {lives}", depth=2)
 
 
 def _due_text(plan: StepPlan, zone: str) -> str:
-    if not plan.due:
-        return f"due: none of {counted(plan.population, 'record')}"
-    share = f" ({plan.due / plan.population:.1%})" if plan.population else ""
-    span_text = f", since {moment(plan.oldest_due, zone)}" if plan.oldest_due else ""
-    if plan.latest_due and plan.latest_due != plan.oldest_due:
-        span_text += f" to {moment(plan.latest_due, zone)}"
+    if not plan.due or plan.oldest_due is None or plan.latest_due is None:
+        return f"to be {DONE[plan.action]}: none of {counted(plan.population, 'record')}"
+    since = f"since {moment(plan.oldest_due, zone)}"
+    if plan.latest_due != plan.oldest_due:
+        since = f"the oldest {since}, the latest since {moment(plan.latest_due, zone)}"
     past = f"; {plan.past_cap:,} past the promised maximum" if plan.past_cap else ""
-    return f"due: {plan.due:,} of {counted(plan.population, 'record')}{share} to be {DONE[plan.action]}{span_text}{past}"
+    share = f"{plan.due:,} of {counted(plan.population, 'record')} ({plan.due / plan.population:.1%})"
+    return f"to be {DONE[plan.action]}: {share}, {since}{past}"
+
+
+def _undatable_text(plan: StepPlan, *, samples: bool) -> Iterator[RenderableType]:
+    if not plan.undatable:
+        return
+    yield lines(f"undatable: {plan.undatable:,} without a provable date, never acted on")
+    if samples:
+        for ref in plan.undatable_samples[:SAMPLES]:
+            dates = ", ".join(f"{shown(name)} {day_or_moment(at) if at else 'unknown'}" for name, at in ref.dates.items())
+            yield lines(f"{shown(' / '.join(ref.key))} ({dates})", depth=2)
 
 
 def _copy_json(copy: Copy) -> CopyJson:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from retentiond.model.period import Counted
-from retentiond.model.rule import Bound, Rule, Stage, StartSpec
+from retentiond.model.rule import Rule, Stage, StartSpec
 from retentiond.report.shown import shown
 
 BOUNDS: Mapping[Stage, str] = {
@@ -17,8 +17,8 @@ BOUNDS: Mapping[Stage, str] = {
 
 COUNTED: Mapping[Counted, str] = {
     Counted.EXACT: "to the second",
-    Counted.DAY_END: "full days",
-    Counted.DAY_END_WORKDAY: "full days, to the next working day",
+    Counted.DAY_END: "in full days",
+    Counted.DAY_END_WORKDAY: "in full days, to the next working day",
     Counted.CALENDAR_YEAR_END: "from the end of the calendar year",
     Counted.CALENDAR_YEAR_END_WORKDAY: "from the end of the calendar year, to the next working day",
 }
@@ -28,11 +28,7 @@ def bounds_text(rule: Rule) -> Iterator[str]:
     """One sentence without a full stop for each bound of the rule."""
     for stage, bound in rule.bounds:
         basis = f" ({shown(bound.basis)})" if bound.basis else ""
-        yield f"{BOUNDS[stage]} {_period(bound)} {_start(rule.start_of(bound))}{basis}"
-
-
-def _period(bound: Bound) -> str:
-    return f"{bound.period}, {COUNTED[bound.counted]},"
+        yield f"{BOUNDS[stage]} {bound.period} {_start(rule.start_of(bound))}, counted {COUNTED[bound.counted]}{basis}"
 
 
 def _start(start: StartSpec) -> str:

@@ -11,7 +11,7 @@ from retentiond.engine.values import Reconciled, RunReport, Status, StepResult
 from retentiond.model.record import OutcomeKind
 from retentiond.report.layout import lines, table
 from retentiond.report.shown import counted, moment, shown, stamp
-from retentiond.report.words import DONE, OUTCOMES, STATUSES, why_kept
+from retentiond.report.words import DONE, OUTCOMES, STATUSES
 
 
 class RunStepJson(TypedDict):
@@ -90,25 +90,28 @@ def run_text(report: RunReport) -> Iterator[RenderableType]:
     yield grid
     for step in report.steps:
         yield from _step_text(step)
+    unapproved = {step.rule for step in report.steps if step.status is Status.REPORT}
+    if unapproved:
+        yield ""
+        yield lines(f"{counted(len(unapproved), 'rule')} only reported: nobody has approved the present version.", depth=0)
     yield ""
     yield _last_line(report)
     yield from _next_commands(report)
 
 
 def _step_text(step: StepResult) -> Iterator[RenderableType]:
+    """What the table does not tell; that a rule is not approved is told once for all of them."""
     kinds = [(kind, number) for kind, number in step.outcomes.items() if number]
-    kept = step.plan.kept if step.plan else {}
-    if not (kinds or step.reasons):
+    reasons = () if step.status is Status.REPORT else step.reasons
+    if not (kinds or reasons):
         return
     yield ""
     yield f"{shown(step.rule)}: {step.action} in {shown(str(step.target))}"
     for kind, number in sorted(kinds, key=lambda item: -item[1]):
         yield lines(f"{number:,} {DONE[step.action] + ', ' if kind in _OURS else ''}{OUTCOMES[kind]}")
     if step.rows > step.done:
-        yield lines(f"{step.rows:,} rows, lines or parts went along")
-    for code, number in kept.items():
-        yield lines(f"{number:,} kept, because {why_kept(code)}")
-    for reason in step.reasons:
+        yield lines(f"{step.rows:,} rows, lines or parts in all")
+    for reason in reasons:
         yield lines(shown(reason))
 
 

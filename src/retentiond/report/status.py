@@ -121,7 +121,7 @@ class StatusReport:
             found.append("No run was ever made. Start the daemon, or type `retentiond run`.")
         elif self.late_since is not None:
             found.append(
-                f"No run on schedule was made since before {moment(self.late_since)}, although one was due then and another since. "
+                f"No run on schedule was made since before {moment(self.late_since)}, although one was due then and one later. "
                 f"Nothing is being deleted. Look whether the daemon runs."
             )
         if self.last_run is not None and self.last_run.status in BAD_ENDS:
@@ -129,7 +129,9 @@ class StatusReport:
         if self.heartbeat is not None and self.heartbeat.state == "stalled":
             found.append("The daemon says that its run has shown no progress for a long time. Look what its system is doing.")
         elif self.heartbeat is not None and self.heartbeat.state != "stopping" and self.at - self.heartbeat.at > SILENT_AFTER:
-            found.append(f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again.")
+            found.append(
+                f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
+            )
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -190,7 +192,7 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
 
 
 def _rules_table(report: StatusReport) -> RenderableType:
-    grid = table("rule", "data set", "may act", "last run", "due", "done", "undatable", right=(4, 5, 6))
+    grid = table("rule", "may act", "in the last run", "due", "done", "undatable", right=(3, 4, 5))
     for assignment in report.workplace.assignments:
         approval = report.approval(assignment.rule.id, assignment.digest)
         may = f"yes, {shown(approval.by)}" if approval else "no, report only"
@@ -198,7 +200,7 @@ def _rules_table(report: StatusReport) -> RenderableType:
         for place, row in enumerate(rows or [None]):
             figures = (f"{row.due:,}", f"{row.done:,}", f"{row.undatable:,}") if row else ("-", "-", "-")
             last = f"{row.action}: {row.status}" if row else "-"
-            head = (shown(assignment.rule.id), shown(str(assignment.target.target)), may) if not place else ("", "", "")
+            head = (shown(assignment.rule.id), may) if not place else ("", "")
             grid.add_row(*head, last, *figures)
     return grid
 

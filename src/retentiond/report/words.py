@@ -50,8 +50,12 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.UNDATABLE: "It stays, because nobody can tell when it is due",
 }
 
-def why_kept(code: str) -> str:
-    """Why a record is left alone, as it stands in a plan; an unknown code speaks for itself."""
+
+def why_kept(code: str, action: Action) -> str:
+    """Why a record is left alone by a step that does `action`, as it stands in a plan; an unknown code speaks for itself."""
     if code == OTHER_STEP:
         return "it is due for the rule's other step, which has a line of its own"
+    if code == Reason.NOT_DUE and action is not Action.DELETE:
+        # Such a step does not even ask for records that are so already, so nobody counts them apart.
+        return f"its time is not over yet, or it is {DONE[action]} already"
     return REASONS[Reason(code)] if code in set(Reason) else code

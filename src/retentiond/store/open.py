@@ -46,8 +46,8 @@ def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
 
 
 def _current(engine: sa.Engine) -> bool:
-    """Look whether there is nothing to migrate: the daemon opens the store every minute, and Alembic is not made for threads."""
-    version = sa.table("retentiond_store_version", sa.column("version_num"))
+    """True where nothing is to be migrated: the daemon opens the store every minute, and Alembic is not made for threads."""
+    version = sa.table("store_version", sa.column("version_num"))
     with translated(), engine.connect() as connection:
         if not sa.inspect(connection).has_table(version.name):
             return False

@@ -93,6 +93,7 @@ plans = sa.Table(
     sa.Column("made_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("whole", sa.Boolean, nullable=False),
 )
 
 plan_records = sa.Table(

@@ -15,7 +15,7 @@ def _bug() -> Exception:
     secret = CANARY
     try:
         try:
-            raise KeyError(secret)
+            {}[secret]
         except KeyError as error:
             raise ValueError(f"no row for {secret}") from error
     except ValueError as error:

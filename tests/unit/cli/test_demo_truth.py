@@ -40,7 +40,10 @@ def _enforce(company: Company) -> None:
         ("DELETE FROM inquiry_attachments WHERE inquiry_id = ?", _keys(truth.to_delete["inquiries"])),
         ("DELETE FROM inquiries WHERE id = ?", _keys(truth.to_delete["inquiries"])),
         ("DELETE FROM invoices WHERE number = ?", _keys(truth.to_delete["invoices"])),
-        ("UPDATE invoices SET blocked = 1, blocked_at = '2026-11-24 14:00:00' WHERE number = ?", _keys(truth.to_block["invoices"])),
+        (
+            "UPDATE invoices SET blocked = 1, blocked_at = '2026-11-24 14:00:00' WHERE number = ?",
+            _keys(truth.to_block["invoices"]),
+        ),
         ("UPDATE contacts SET blocked = 1, blocked_at = '2026-11-24 14:00:00' WHERE id = ?", _keys(truth.to_block["contacts"])),
         (
             "UPDATE survey_answers SET email = NULL, ip = '192.0.2.0/24', comment = '', anonymized = 1 WHERE id = ?",
@@ -97,11 +100,17 @@ def test_doing_nothing_is_noticed(company: Company) -> None:
         lambda c: _do(c, ("UPDATE invoices SET cents = 1 WHERE number = ?", [(min(c.truth.to_keep["invoices"]),)])),
         lambda c: _do(c, ("UPDATE contacts SET name = 'x' WHERE id = ?", [(min(c.truth.to_block["contacts"]),)])),
         lambda c: _do(c, ("UPDATE contacts SET blocked = 0 WHERE id = ?", [(min(c.truth.to_block["contacts"]),)])),
-        lambda c: _do(c, ("UPDATE survey_answers SET email = 'x' WHERE id = ?", [(min(c.truth.to_anonymize["survey_answers"]),)])),
+        lambda c: _do(
+            c, ("UPDATE survey_answers SET email = 'x' WHERE id = ?", [(min(c.truth.to_anonymize["survey_answers"]),)])
+        ),
         lambda c: _do(c, ("UPDATE survey_answers SET comment = '' WHERE id = ?", [(min(c.truth.undatable["survey_answers"]),)])),
         lambda c: _do(c, ("DELETE FROM customers WHERE id = ?", [("1",)])),
         lambda c: _do(
-            c, ("INSERT INTO inquiry_attachments (inquiry_id, name, content) VALUES (?, 'a', 'b')", [(min(c.truth.to_delete["inquiries"]),)])
+            c,
+            (
+                "INSERT INTO inquiry_attachments (inquiry_id, name, content) VALUES (?, 'a', 'b')",
+                [(min(c.truth.to_delete["inquiries"]),)],
+            ),
         ),
         lambda c: _do(c, ("DELETE FROM inquiry_attachments WHERE inquiry_id IN (SELECT id FROM inquiries)", [()])),
         lambda c: (c.logs / "access.log").write_text(""),

@@ -82,7 +82,9 @@ def test_wrong_words_end_with_2_and_a_hint(words: list[str], capsys: pytest.Capt
     assert "--help" in streams.err
 
 
-@pytest.mark.parametrize("words", [["approve", "rule", "--by", "x"], ["approve", "rule", "a", "--all", "--by", "x"], ["audit", "show"]])
+@pytest.mark.parametrize(
+    "words", [["approve", "rule", "--by", "x"], ["approve", "rule", "a", "--all", "--by", "x"], ["audit", "show"]]
+)
 def test_words_that_do_not_fit_together_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert capsys.readouterr().err.endswith(".\n")

@@ -293,6 +293,6 @@ def test_a_date_in_the_far_future_overflows_nothing(one: Rule, zone: str, day: d
         assert searches(one, zone, step, now)
 
 
-def test_a_shown_decision_does_not_show_dates_of_the_record() -> None:
+def test_a_shown_decision_does_not_show_the_dates_of_the_record() -> None:
     one = rule(starts="at", delete_after=bound("P1D"))
-    assert "2020" not in repr(utc(one, {"at": year(2020)}, LATE).ends[0]).replace("2020-01-03", "").replace("2020, 1, 3", "")
+    assert "start" not in repr(utc(one, {"at": year(2020)}, LATE))

@@ -1,0 +1,1 @@
+"""Migrations of the deletion log, run by `retentiond.database`."""

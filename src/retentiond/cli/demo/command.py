@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -135,7 +136,7 @@ class Story:
         say(["", f"── {title}"])
 
     def _type(self, *words: str, status: int = 0, quiet: bool = False, variables: Mapping[str, str] | None = None) -> None:
-        """Run one command as a process of its own, shown as it would be typed; note where it ends otherwise than with `status`."""
+        """Run one command as a process of its own, shown as typed; note where it ends otherwise than with `status`."""
         extra = dict(variables or {})
         say(
             [
@@ -153,6 +154,8 @@ class Story:
             check=False,
             stdout=subprocess.DEVNULL if quiet else None,
         )
+        if quiet:
+            say(["(the report is left out here)"])
         if ended.returncode != status:
             self.wrong.append(f"`retentiond {shlex.join(words)}` ended with status {ended.returncode}, not {status}.")
         elif status:
@@ -164,6 +167,7 @@ class Story:
                 "",
                 f"── Everything is kept in {self.folder}. Try:",
                 "",
+                *_on_path(),
                 f"export RETENTIOND_SETTINGS={shlex.quote(str(self.settings))}",
                 "retentiond plan --json | python3 -m json.tool",
                 "retentiond plan --as-of 2030-01-01",
@@ -171,3 +175,9 @@ class Story:
                 "retentiond audit list --json",
             ]
         )
+
+
+def _on_path() -> list[str]:
+    """What a person has to type before `retentiond` is found; nothing where it is."""
+    folder = Path(sys.executable).parent
+    return [] if shutil.which("retentiond") else [f'export PATH={shlex.quote(str(folder))}:"$PATH"']

@@ -28,14 +28,8 @@ def tampered_copy(state: Path, copy: Path, staff: str, forged: str) -> Path:
 
 
 def _forge(connection: sqlite3.Connection, said: bytes, forged: bytes) -> bool:
-    """Rewrite the first place found in the log's tables; False where there is none."""
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    for table in tables:
-        for column in [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]:
-            query = f'SELECT rowid, "{column}" FROM "{table}" WHERE instr("{column}", ?) > 0 LIMIT 1'  # noqa: S608 - names of the schema
-            row = connection.execute(query, (said,)).fetchone()
-            if row is not None and isinstance(row[1], bytes):
-                changed = row[1].replace(said, forged, 1)
-                connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (changed, row[0]))  # noqa: S608 - as above
-                return True
-    return False
+    """Rewrite the first entry that holds `said`; False where there is none."""
+    row = connection.execute("SELECT idx, leaf FROM log_leaves WHERE instr(leaf, ?) > 0 ORDER BY idx LIMIT 1", (said,)).fetchone()
+    if row is not None:
+        connection.execute("UPDATE log_leaves SET leaf = ? WHERE idx = ?", (row[1].replace(said, forged, 1), row[0]))
+    return row is not None

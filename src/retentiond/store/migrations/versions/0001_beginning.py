@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("made_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Column("counts", sa.JSON, nullable=False),
+        sa.Column("whole", sa.Boolean, nullable=False),
     )
     op.create_table(
         "plan_records",

@@ -1,0 +1,74 @@
+"""What MariaDB and MySQL let our role do, read from SHOW GRANTS: asking costs no right and changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+_GRANT = re.compile(
+    r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<database>\*|`(?:[^`]|``)+`)\.(?P<table>\*|`(?:[^`]|``)+`) TO ", re.DOTALL
+)
+_RIGHT = re.compile(r"([A-Z][A-Z ]*[A-Z])(?: \(([^)]*)\))?")
+_NAME = re.compile(r"`((?:[^`]|``)+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One line of SHOW GRANTS."""
+
+    rights: dict[str, frozenset[str] | None]
+    """Each right, with the columns it is limited to; None where it is not."""
+    database: str | None
+    """A LIKE pattern where `table` is None, else a name; None stands for all databases."""
+    table: str | None
+    """None stands for all tables."""
+
+    def covers(self, database: str, table: str | None) -> bool:
+        """True where the grant is on that table; None asks for all tables of the database."""
+        if self.table is not None:
+            return (self.database, self.table) == (database, table)
+        return self.database is None or _pattern(self.database).fullmatch(database) is not None
+
+    def allows(self, right: str) -> bool:
+        """True where the right is granted without a limit to some columns."""
+        return "ALL PRIVILEGES" in self.rights or self.rights.get(right, frozenset()) is None
+
+
+def read_grants(connection: sa.Connection) -> list[Grant]:
+    """All grants of our role on tables."""
+    return [grant for line in connection.execute(sa.text("SHOW GRANTS")).scalars() if (grant := parse_grant(line)) is not None]
+
+
+def parse_grant(line: str) -> Grant | None:
+    """Read one line; None where it grants something else, such as a role."""
+    match = _GRANT.match(line)
+    if match is None:
+        return None
+    rights: dict[str, frozenset[str] | None] = {}
+    for right, columns in _RIGHT.findall(match["rights"]):
+        rights[right] = frozenset(map(_plain, _NAME.findall(columns))) if columns else None
+    database, table = (None if match[name] == "*" else _plain(match[name][1:-1]) for name in ("database", "table"))
+    return Grant(rights, database, table)
+
+
+def granted(grants: Sequence[Grant], right: str, database: str, table: str | None, columns: Sequence[str] = ()) -> bool:
+    """True where the role has the right on the table, or on all of these columns of it."""
+    fitting = [grant for grant in grants if grant.covers(database, table)]
+    if any(grant.allows(right) for grant in fitting):
+        return True
+    some = frozenset[str]().union(*(grant.rights.get(right) or () for grant in fitting))
+    return bool(columns) and some >= set(columns)
+
+
+def _plain(name: str) -> str:
+    return name.replace("``", "`")
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """A database name with SQL's wildcards: `%`, `_`, and a backslash before one that is meant."""
+    pieces = re.findall(r"\\.|.", text, re.DOTALL)
+    wild = {"%": ".*", "_": "."}
+    return re.compile("".join(wild.get(piece) or re.escape(piece.removeprefix("\\") or piece) for piece in pieces), re.DOTALL)

@@ -1,0 +1,60 @@
+"""A deletion log with a few batches in it, for tests that look at it or tamper with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from retentiond.audit import DeletionLog, Intent, LogPlace, open_log
+from retentiond.model.record import Action, How, Outcome, OutcomeKind, RecordRef, Target
+
+NOW = datetime(2026, 11, 22, 3, 12, 1, tzinfo=UTC)
+ORIGIN = "log.example.org/retentiond/test"
+TARGET = Target("crm", "customer")
+DIGEST = "ab" * 32
+RUN = str(uuid.UUID("4f9d2c1a-0b3e-4c5d-8e7f-a1b2c3d4e5f6"))
+CONFIRMED = Outcome(OutcomeKind.CONFIRMED, How.RETURNING)
+
+
+def intent_of(run: str = RUN, target: Target = TARGET) -> Intent:
+    """An intent to delete from `target`."""
+    return Intent(run, f"crm.customer@{DIGEST[:16]}", DIGEST, DIGEST, target.system, target.dataset, Action.DELETE, NOW)
+
+
+def records_of(*keys: str) -> list[RecordRef]:
+    """One record for each key, with an identity of its own."""
+    return [RecordRef((key,), fingerprint="f" * 64, identity=(f"born {key}",)) for key in keys]
+
+
+def delete(log: DeletionLog, *keys: str, run: str = RUN, outcomes: Sequence[Outcome] | None = None) -> None:
+    """One batch from intent to conclusion."""
+    batch = log.intend(intent_of(run), records_of(*keys), NOW)
+    log.conclude(batch, outcomes or [CONFIRMED] * len(keys), NOW)
+
+
+def written(place: LogPlace) -> None:
+    """A signed log with a run of two concluded batches (five records) in it."""
+    with open_log(place, NOW, "retentiond 0") as log:
+        log.event("run-start", NOW, run=RUN, trigger="command", policy_digest=DIGEST, tzdata="2026a", clock="believed")
+        delete(log, "anna", "bert", "carla")
+        log.checkpoint(NOW)
+        failed = Outcome(OutcomeKind.FAILED, code="referenced")
+        delete(log, "dora", "emil", outcomes=[failed, CONFIRMED])
+        log.event("run-end", NOW, run=RUN, status="done", counts={"due": 5, "confirmed": 4, "failed": 1})
+        log.checkpoint(NOW)
+
+
+@contextmanager
+def behind_its_back(place: LogPlace) -> Iterator[sa.Connection]:
+    """A connection such as somebody has who may write to the database, committed at the end."""
+    url = place.url or sa.URL.create("sqlite", database=str(place.state / "log.db"))
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()

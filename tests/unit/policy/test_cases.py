@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from support.dates import zones
+from support.rules import rules
+
+from retentiond.model.rule import Policy, Rule
+from retentiond.policy import cases
+from retentiond.policy.cases import check_cases
+from retentiond.policy.load import LoadedPolicy, load
+
+SAMPLES = Path(__file__).parents[2] / "data/policies"
+
+
+def test_the_cases_of_the_samples_come_out() -> None:
+    assert [problem for loaded in load(SAMPLES) for problem in check_cases(loaded)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "due: 2035-01-01T00:00:00+01:00",
+            "due: 2036-01-01T00:00:00+01:00",
+            "the case says due at 2036-01-01T00:00:00+01:00, the rule says at 2035-01-01T00:00:00+01:00",
+        ),
+        ("due: 2035-01-01T00:00:00+01:00", "due: kept", "the case says due kept, the rule says at 2035-01-01T00:00:00+01:00"),
+        (
+            "blocked: 2028-01-01T00:00:00+01:00",
+            "blocked: 2027-01-01T00:00:00+01:00",
+            "the case says blocked at 2027-01-01T00:00:00+01:00, the rule says at 2028-01-01T00:00:00+01:00",
+        ),
+        (
+            "{received_on: 2026-01-02}, due: kept",
+            "{received_on: 2026-01-02}, due: 2035-01-01T00:00:00+01:00",
+            "the rule says kept, undatable",
+        ),
+    ],
+)
+def test_a_case_that_does_not_come_out_is_told_with_its_place(old: str, new: str, said: str, tmp_path: Path) -> None:
+    text = (SAMPLES / "accounting.yaml").read_text()
+    assert old in text
+    (tmp_path / "accounting.yaml").write_text(text.replace(old, new))
+    (loaded,) = load(tmp_path)
+    (problem,) = check_cases(loaded)
+    assert said in problem.what
+    assert problem.path.startswith("rules[0].cases[")
+    assert problem.where.startswith(f"{tmp_path}/accounting.yaml:")
+
+
+@given(rules(), zones)
+def test_generated_cases_find_nothing_wrong_with_any_rule(rule: Rule, zone: str) -> None:
+    policy = Policy.model_construct(policy="made-up", zone=zone, rules=(rule,))
+    assert check_cases(LoadedPolicy(policy, Path("made-up.yaml"), "")) == []
+
+
+def test_generated_cases_tell_when_a_search_would_miss_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases, "searches", lambda *_: ())
+    (loaded,) = load(SAMPLES / "web-hosting.yaml")
+    assert any("no search finds what is due for delete" in problem.what for problem in check_cases(loaded))
