@@ -37,7 +37,7 @@ guards: {{records: 100000000}}
 systems:
   store:
     connector: sql
-    connection: {{url: "{url}"}}
+    connection: {{url: "{url}", copies: []}}
     datasets:
       records:
         table: records
@@ -87,7 +87,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
-    serving = postgresql_server.__wrapped__()
+    serving = postgresql_server.__wrapped__()  # the fixture's own generator
     server = next(serving)
     try:
         peaks = []
@@ -138,8 +138,8 @@ def purge_audited(url: sa.URL) -> tuple[float, float]:
         home = Path(folder)
         (home / "policies").mkdir()
         (home / "policies" / "purge.yaml").write_text(POLICY, encoding="utf-8")
-        (home / "settings.yaml").write_text(SETTINGS.format(url=url.render_as_string()), encoding="utf-8")
-        program = [sys.executable, "-m", "retentiond", "--settings", str(home / "settings.yaml")]
+        (home / "settings.yaml").write_text(SETTINGS.format(url=url.set(drivername="postgresql").render_as_string()), encoding="utf-8")
+        program = [str(Path(sys.executable).with_name("retentiond")), "--settings", str(home / "settings.yaml")]
         subprocess.run([*program, "approve", "rule", "purge.records", "--by", "bench"], check=True, stdout=subprocess.DEVNULL)
         started = time.perf_counter()
         process = subprocess.Popen([*program, "run"], stdout=subprocess.DEVNULL)

@@ -27,6 +27,19 @@ def move_to_free_name(source: int, name: str, target: int, new_name: str) -> Non
     _renameat2(source, name, target, new_name, _NOREPLACE)
 
 
+def put_back(directory: int, name: str, old_name: str) -> None:
+    """Give a file its name back; where that is taken by now, a name that no later session takes for a leftover."""
+    try:
+        move_to_free_name(directory, name, directory, old_name)
+    except FileExistsError:
+        os.rename(name, kept_name(name), src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def kept_name(name: str) -> str:
+    """What a file that is not ours, and has no name to go back to, is called instead of a temporary name."""
+    return f"{name}.kept"
+
+
 def _renameat2(source: int, name: str, target: int, new_name: str, flags: int) -> None:
     function = getattr(_libc, "renameat2", None)
     if function is None:

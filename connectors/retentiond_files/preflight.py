@@ -12,6 +12,7 @@ from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, system_error
 from retentiond_files.options import Content
 from retentiond_files.patterns import Path
+from retentiond_files.session import leftovers
 from retentiond_files.tree import Kind
 
 
@@ -89,9 +90,9 @@ def _strange(dataset: Dataset, kinds: Counter[Kind]) -> Iterator[Finding]:
             f"of {target}; make each a system of its own.",
             refuses=False,
         )
-    if kinds[Kind.STRAY]:
+    if strays := leftovers(dataset):
         yield Finding(
-            f"{kinds[Kind.STRAY]:,} leftovers of an interrupted rewrite lie below {place} and hold old lines; "
+            f"{len(strays):,} leftovers of an interrupted act lie below {place} and hold old content; "
             f"the next act on {target} removes them.",
             refuses=False,
         )

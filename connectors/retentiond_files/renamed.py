@@ -10,13 +10,17 @@ from retentiond_files.failures import Astray
 from retentiond_files.records import STAMP, rows_of, stamp_of
 
 
-def renamed(dataset: Dataset, fingerprints: Collection[str]) -> set[str]:
+def renamed(dataset: Dataset, fingerprints: Collection[str], *, blocked_too: bool = True) -> set[str]:
     """Those fingerprints of files whose inode, size and mtime are found anywhere in the data set.
 
     A file that was copied, compressed or moved out of the data set is not found.
     """
     wanted = {fingerprint[:STAMP]: fingerprint for fingerprint in fingerprints}
-    return {wanted[stamp] for _, found in dataset.files() if (stamp := stamp_of(found.stat)) in wanted}
+    return {
+        wanted[stamp]
+        for tree, found in dataset.files()
+        if (blocked_too or tree is dataset.tree) and (stamp := stamp_of(found.stat)) in wanted
+    }
 
 
 def resliced(dataset: Dataset, refs: Collection[RecordRef]) -> set[tuple[str, str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,14 +16,14 @@ from dataclasses import dataclass
 
 from retentiond.connector import Action, Answer, How, OutcomeUnknownError
 from retentiond_files.dataset import Dataset
-from retentiond_files.exchange import NotOffered, exchange, move_to_free_name
+from retentiond_files.exchange import NotOffered, exchange, kept_name, put_back
 from retentiond_files.failures import Astray, Unreadable, code_of, reason_of
 from retentiond_files.lines import is_gzip, line_writer
 from retentiond_files.patterns import Path
 from retentiond_files.records import file_pieces, survey_for
 from retentiond_files.session import is_live
 from retentiond_files.slices import Slice
-from retentiond_files.tree import open_plain, same
+from retentiond_files.tree import open_plain, same, temporary_name
 
 Answers = dict[str, Answer]
 """The answer for each wanted hour."""
@@ -93,7 +92,7 @@ class _Rewrite:
     @contextmanager
     def _temporary(self) -> Iterator[tuple[str, int]]:
         """A new file of our own in the same directory; its name is gone at the end, unless it was put in place."""
-        name = f".retentiond-{secrets.token_hex(16)}.tmp"
+        name = temporary_name()
         new = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.above)
         try:
             yield name, new
@@ -166,10 +165,9 @@ class _Rewrite:
         try:
             exchange(self.above, name, self.path[-1])
         except FileNotFoundError:  # and yet another one
-            move_to_free_name(self.above, name, self.above, self.path[-1])
+            put_back(self.above, name, self.path[-1])
         except OSError as error:
-            # Under this name no later session takes it for a leftover.
-            os.rename(name, f"{name}.kept", src_dir_fd=self.above, dst_dir_fd=self.above)
+            os.rename(name, kept_name(name), src_dir_fd=self.above, dst_dir_fd=self.above)
             raise self._unknown(error) from None
 
     def _untouched(self, name: str, before: os.stat_result) -> bool:

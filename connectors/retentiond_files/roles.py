@@ -19,7 +19,7 @@ from retentiond_files.dataset import Dataset, open_dataset
 from retentiond_files.keys import path_of
 from retentiond_files.options import FilesConnection, FilesOptions
 from retentiond_files.reader import FilesReader
-from retentiond_files.removal import each_file, move_to, unlink
+from retentiond_files.removal import Act, each_file, move_to, unlink
 from retentiond_files.renamed import renamed, resliced
 from retentiond_files.rewrite import rewrite
 from retentiond_files.session import begin
@@ -39,7 +39,7 @@ class FilesDeleter(Deleter):
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
         if self._dataset.by_line:
             return _each_slice(self._dataset, refs, Action.DELETE)
-        return _moved_files(self._dataset, refs, each_file(self._dataset, refs, unlink, blocked_too=True))
+        return _files(self._dataset, refs, unlink, blocked_too=True)
 
 
 class FilesBlocker(Blocker):
@@ -58,8 +58,7 @@ class FilesBlocker(Blocker):
             raise ConnectorError(
                 f"The options of {self.target} name no directory for blocked files; add block.moved_to.", "unsupported"
             )
-        answers = each_file(self._dataset, refs, move_to(self._dataset.blocked), blocked_too=False)
-        return _moved_files(self._dataset, refs, answers)
+        return _files(self._dataset, refs, move_to(self._dataset.blocked), blocked_too=False)
 
 
 class FilesAnonymizer(Anonymizer):
@@ -101,10 +100,11 @@ def _each_slice(dataset: Dataset, refs: Sequence[RecordRef], action: Action) -> 
     ]
 
 
-def _moved_files(dataset: Dataset, refs: Sequence[RecordRef], answers: Sequence[Answer]) -> list[Answer]:
-    """The same answers, with `changed` for a file that is only gone from its name, as after a rotation."""
+def _files(dataset: Dataset, refs: Sequence[RecordRef], act: Act, *, blocked_too: bool) -> list[Answer]:
+    """Act on each file; `changed` is the answer for one that is only gone from its name, as after a rotation."""
+    answers = each_file(dataset, refs, act, blocked_too=blocked_too)
     missing = [ref.fingerprint for ref, answer in zip(refs, answers, strict=True) if answer.said is Answered.NOT_FOUND]
-    elsewhere = renamed(dataset, missing) if missing else set()
+    elsewhere = renamed(dataset, missing, blocked_too=blocked_too) if missing else set()
     return [
         Answer.changed() if answer.said is Answered.NOT_FOUND and ref.fingerprint in elsewhere else answer
         for ref, answer in zip(refs, answers, strict=True)

@@ -1,4 +1,4 @@
-"""What every acting role begins with: alone on the root, and no leftovers of an interrupted rewrite."""
+"""What every acting role begins with: alone on the root, and no leftovers of an interrupted act."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retentiond.connector import TransientConnectorError
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, system_error
 from retentiond_files.patterns import Path
-from retentiond_files.tree import Found, Kind
+from retentiond_files.tree import Found, Kind, Tree
 
 
 def begin(dataset: Dataset) -> None:
@@ -26,26 +26,29 @@ def begin(dataset: Dataset) -> None:
         ) from None
     except OSError as error:
         raise system_error(error, f"The directory {dataset.tree.place} cannot be locked") from None
-    for found in list(dataset.walk()):
-        if found.kind is Kind.STRAY and is_ours(found):
-            _remove(dataset, found.path)
+    for tree, found in leftovers(dataset):
+        _remove(dataset, tree, found.path)
 
 
-def is_ours(found: Found) -> bool:
-    """True for a leftover of our own; root's may belong to anybody, since it hands its files over before they are done."""
-    return os.geteuid() in {0, found.stat.st_uid}
+def leftovers(dataset: Dataset) -> list[tuple[Tree, Found]]:
+    """What an interrupted act left, of our own user; of anybody where that is root, whose rewrites get the owner of the file."""
+    mine = os.geteuid()
+    strays = [(dataset.tree, found) for found in dataset.walk() if found.kind is Kind.STRAY]
+    if dataset.blocked is not None:
+        strays += [(dataset.blocked, found) for found in dataset.blocked.walk(dataset.selection) if found.kind is Kind.STRAY]
+    return [(tree, found) for tree, found in strays if mine in {0, found.stat.st_uid}]
 
 
-def _remove(dataset: Dataset, path: Path) -> None:
+def _remove(dataset: Dataset, tree: Tree, path: Path) -> None:
     try:
-        with dataset.tree.directory(path[:-1]) as above:
+        with tree.directory(path[:-1]) as above:
             os.unlink(path[-1], dir_fd=above)
             os.fsync(above)
     except (FileNotFoundError, Astray):
         return
     except OSError as error:
         raise system_error(
-            error, f"A leftover of an interrupted rewrite below {dataset.tree.place} holds old lines and cannot be removed"
+            error, f"A leftover of an interrupted act on {dataset.target} below {tree.place} cannot be removed"
         ) from None
 
 

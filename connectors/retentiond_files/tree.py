@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,11 @@ STRAY = re.compile(r"\.retentiond-[0-9a-f]{32}\.tmp")
 """The names of our temporary files, and of nothing else; they are never records."""
 
 
+def temporary_name() -> str:
+    """A new name for a temporary file of ours."""
+    return f".retentiond-{secrets.token_hex(16)}.tmp"
+
+
 class Kind(StrEnum):
     """What a walk came upon."""
 
@@ -35,7 +41,7 @@ class Kind(StrEnum):
     FOREIGN = "foreign"
     """A directory, or file, on another file system; not entered."""
     STRAY = "stray"
-    """A temporary file of ours that an interrupted rewrite left."""
+    """A temporary file of ours that an interrupted act left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def move(scene: Scene, records: Records) -> dict[Key, Answer]:
     names = [name for name, column in layout.table.columns.items() if not column.generated]
     for some in chunks([row.key for row in here if row.ref.key not in there]):
         rows = sa.select(*(source.c[name] for name in names)).where(among(layout.key_columns(source), some, layout.dialect))
-        moved = scene.connection.execute(sa.insert(goal).from_select(names, rows, include_defaults=False))
+        insert = sa.insert(goal).from_select(names, rows, include_defaults=False)
+        moved = scene.connection.execute(insert.execution_options(preserve_rowcount=True))
         if moved.rowcount != len(some):
             raise RefusedError("refused")
     delete_rows(scene, here)

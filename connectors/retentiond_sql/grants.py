@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-_GRANT = re.compile(
-    r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<database>\*|`(?:[^`]|``)+`)\.(?P<table>\*|`(?:[^`]|``)+`) TO ", re.DOTALL
-)
+_QUOTED = r"\*|`(?:[^`]|``)+`"
+_GRANT = re.compile(rf"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<database>{_QUOTED})\.(?P<table>{_QUOTED}) TO ", re.DOTALL)
 _RIGHT = re.compile(r"([A-Z][A-Z ]*[A-Z])(?: \(([^)]*)\))?")
 _NAME = re.compile(r"`((?:[^`]|``)+)`")
 

@@ -244,7 +244,7 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
         if kind is None:
             raise ConnectorError(
                 f"The column {name} of the table {table} ({target}) is of a type that cannot be part of a key. "
-                f"Use columns of whole numbers, text, UUID, bytes, decimals or dates.",
+                f"Use columns of whole numbers, text, UUID, bytes, decimals, dates or timestamps.",
                 "unsupported",
             )
         kinds.append(kind)

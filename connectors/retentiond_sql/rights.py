@@ -71,9 +71,8 @@ def missing_rights(connection: sa.Connection, options: SqlConnection, wanted: li
     lacking = [need for need in wanted if not (_postgresql_has(connection, need) if grants is None else _mysql_has(grants, need))]
     if not lacking:
         return []
-    return [
-        Finding(f"The role that is to act on {target} lacks rights. Grant it: {'; '.join(dict.fromkeys(map(str, lacking)))}.")
-    ]
+    names = "; ".join(dict.fromkeys(map(str, lacking)))
+    return [Finding(f"The role that is to act on {target} lacks rights. Grant it: {names}.")]
 
 
 def _mysql_has(grants: list[Grant], need: Need) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retentiond_sql.trouble import Trouble, trouble_of
 from retentiond_sql.values import Native
 
 
@@ -79,6 +80,10 @@ def read_table(connection: sa.Connection, name: str) -> Table | None:
             found = sa.inspect(connection).get_columns(table, schema)
         except (sa.exc.NoSuchTableError, sa.exc.UnreflectableTableError):
             return None
+        except sa.exc.DBAPIError as error:
+            if trouble_of(error) is Trouble.FORBIDDEN:  # MariaDB: the table is there, but not for us
+                return None
+            raise
     columns = [
         Column(
             column["name"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,8 @@ class Kind(StrEnum):
     UUID = "uuid"
     DECIMAL = "decimal"
     DATE = "date"
+    MOMENT = "moment"
+    """A timestamp; partitioned tables have them in their keys."""
 
 
 _INTEGERS = {"sqlite": range(-(2**63), 2**63), "postgresql": range(-(2**63), 2**63), "mysql": range(-(2**63), 2**64)}
@@ -55,10 +57,12 @@ def kind_of(column_type: sa.types.TypeEngine[Any], dialect: str) -> Kind | None:
             return Kind.TEXT
         case sa.LargeBinary() | sa.types._Binary():  # noqa: SLF001 - BINARY and VARBINARY have no public ancestor
             return Kind.BYTES
-        case sa.Date() if dialect != "sqlite":
-            return Kind.DATE
-        case sa.Date():
+        case sa.Date() | sa.DateTime() if dialect == "sqlite":
             return Kind.TEXT
+        case sa.Date():
+            return Kind.DATE
+        case sa.DateTime():
+            return Kind.MOMENT
         case sa.Numeric() if not isinstance(column_type, sa.Float) and dialect != "sqlite":
             return Kind.DECIMAL
     return None
@@ -98,6 +102,8 @@ def from_text(text: str, kind: Kind, dialect: str) -> object | None:
                 value = Decimal(text)
             case Kind.DATE:
                 value = date.fromisoformat(text)
+            case Kind.MOMENT:
+                value = datetime.fromisoformat(text)
             case Kind.TEXT | Kind.PADDED:
                 text.encode()
                 value = None if "\0" in text and dialect == "postgresql" else text

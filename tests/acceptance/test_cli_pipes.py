@@ -17,7 +17,7 @@ CANARIES = (
     "anna.beispiel@kunden.example",
     "\x1b[2J\x1b[31mrot",
     "[bold]Frau Muster[/bold]",
-    "‮kehrt",
+    "\u202ekehrt",
     "O'Brien; DROP TABLE letters",
     "a\nb",
 )
@@ -87,7 +87,7 @@ def test_undatable_records_are_named_on_a_terminal_with_their_control_characters
     assert "anna.beispiel@kunden.example None" in told
     assert r"\x1b[2J\x1b[31mrot" in told or "[bold]Frau Muster[/bold]" in told
     assert "\x1b[2J" not in told
-    assert "‮" not in told
+    assert "\u202e" not in told
 
 
 def test_explain_names_the_record_that_was_asked_for_safely(office: Office) -> None:

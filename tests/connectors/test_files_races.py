@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import time
@@ -12,7 +13,7 @@ import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, leftovers, line, lines_world
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
-from retentiond_files import connector, exchange, rewrite
+from retentiond_files import connector, exchange, removal, rewrite
 
 
 @pytest.fixture
@@ -217,6 +218,59 @@ def test_a_rotation_during_the_rewrite_loses_neither_file(lines: World, monkeypa
     assert leftovers(lines.root) == []
 
 
+def test_a_rotation_during_an_unlink_loses_neither_file(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = files.write("a.log", b"due")
+    real = exchange.move_to_free_name
+
+    def rotated(*names: int | str) -> None:
+        monkeypatch.setattr(removal, "move_to_free_name", real)
+        path.rename(path.with_name("a.log.1"))
+        path.write_bytes(b"a new live file")
+        real(*names)  # type: ignore[arg-type] # as they came
+
+    monkeypatch.setattr(removal, "move_to_free_name", rotated)
+    assert files.delete(files.find()) == [Answer.changed()]
+    assert path.read_bytes() == b"a new live file"
+    assert path.with_name("a.log.1").read_bytes() == b"due"
+    assert leftovers(files.root) == []
+
+
+def test_without_the_rename_to_a_free_name_an_ordinary_unlink_does_it(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_names: int | str) -> None:
+        raise exchange.NotOffered
+
+    monkeypatch.setattr(removal, "move_to_free_name", refuse)
+    files.write("a", b"x")
+    assert files.delete(files.find()) == [Answer.done(How.UNLINK)]
+    assert files.count() == 0
+
+
+def test_an_unlink_the_kernel_refuses_leaves_the_file_under_its_name(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = files.write("a", b"x")
+
+    def refuse(_name: str, *, dir_fd: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(dir_fd))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert files.delete(files.find()) == [Answer.failed("forbidden")]
+    assert path.read_bytes() == b"x"
+
+
+def test_a_crash_during_an_unlink_leaves_what_the_next_act_removes(files: World) -> None:
+    files.write("a", b"x")
+    due = files.find()
+    child = os.fork()
+    if child == 0:
+        setattr(os, "unlink", lambda *_args, **_names: os._exit(7))  # noqa: B010 - in a process that ends here
+        files.delete(due)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert len(leftovers(files.root)) == 1
+    assert any("leftovers of an interrupted act" in finding.what for finding in files.preflight())
+    assert files.delete(due) == [Answer.not_found()]
+    assert list(files.root.iterdir()) == []
+
+
 def test_without_the_swap_an_ordinary_rename_does_it(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_directory: int, _one: str, _other: str) -> None:
         raise exchange.NotOffered
@@ -264,7 +318,7 @@ def test_a_crash_leaves_the_file_whole_and_one_leftover_that_the_next_act_remove
     assert data in {b"".join(map(line, hours(4))), b"".join(map(line, hours(4)[2:]))}
     assert len(leftovers(lines.root)) == 1
     assert lines.count() in {2, 4}, "a leftover is no record"
-    assert any("leftovers of an interrupted rewrite" in finding.what for finding in lines.preflight())
+    assert any("leftovers of an interrupted act" in finding.what for finding in lines.preflight())
     assert {answer.said for answer in lines.delete(lines.find(cutoff(hours(4)[2])))} <= {Answered.DONE}
     assert leftovers(lines.root) == []
     assert lines.count() == 2

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 MARK = "MARK=1"
+END = "END=1"
 
 
 class Ear:
@@ -25,11 +26,12 @@ class Ear:
         self.heard: list[str] = []
         """All lines taken in so far."""
         # The kernel keeps few datagrams, and a full queue would hold up who speaks.
-        threading.Thread(target=self._hear, daemon=True).start()
+        self._thread = threading.Thread(target=self._hear)
+        self._thread.start()
 
     def listen(self) -> list[str]:
         """The lines that were sent by now and not taken in yet."""
-        self._mark()
+        self._say(MARK)
         return self._take(MARK, 30)
 
     def until(self, words: str, seconds: float = 30.0) -> list[str]:
@@ -38,15 +40,19 @@ class Ear:
 
     def _hear(self) -> None:
         while True:
-            try:
-                lines = self._listener.recv(8192).decode().split("\n")
-            except OSError:
+            lines = self._listener.recv(8192).decode().split("\n")
+            if lines == [END]:
                 return
             self._arrived.put(lines)
 
-    def _mark(self) -> None:
+    def close(self) -> None:
+        """Hear no more."""
+        self._say(END)
+        self._thread.join()
+
+    def _say(self, line: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
-            door.sendto(MARK.encode(), "\0" + self._name)
+            door.sendto(line.encode(), "\0" + self._name)
 
     def _take(self, words: str, seconds: float) -> list[str]:
         lines: list[str] = []
@@ -67,5 +73,8 @@ def open_ear() -> Iterator[Ear]:
     name = f"retentiond-test-{uuid.uuid4().hex}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name)
-        yield Ear(listener, name)
-        listener.shutdown(socket.SHUT_RDWR)
+        ear = Ear(listener, name)
+        try:
+            yield ear
+        finally:
+            ear.close()

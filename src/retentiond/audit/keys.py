@@ -48,6 +48,7 @@ def open_keys(state: Path, origin: str, year: int, *, make: bool) -> Keys:
     folder = state / "keys"
     if make:
         _make_folder(folder)
+    _refuse_open_folder(folder)
     wrapping = _secret(folder / "kek", KEK_CREDENTIAL, make=make)
     seed = _secret(folder / "signing-seed", SEED_CREDENTIAL, make=make)
     signer = Signer(origin, Ed25519PrivateKey.from_private_bytes(seed))
@@ -59,9 +60,17 @@ def open_keys(state: Path, origin: str, year: int, *, make: bool) -> Keys:
     return Keys(signer, tuple(_epoch(file, wrapping, origin) for file in files), folder)
 
 
-def work_key(folder: Path) -> bytes:
-    """The key under which raw record keys are sealed while a batch is open; made where there is none."""
-    return _stored(folder / "work", make=lambda: secrets.token_bytes(SECRET))
+def with_new_epoch(keys: Keys, state: Path, origin: str, year: int) -> Keys:
+    """The keys with one more epoch, named after `year`, that is used from now on."""
+    kid = f"{year}-1"
+    wrapping = _secret(keys.folder / "kek", KEK_CREDENTIAL, make=False)
+    _make_epoch(keys.folder, kid, wrapping, origin)
+    return open_keys(state, origin, year, make=False)
+
+
+def work_key(folder: Path, *, make: bool) -> bytes:
+    """The key under which raw record keys are sealed while a batch is open; with `make`, made where there is none."""
+    return _stored(folder / "work", make=(lambda: secrets.token_bytes(SECRET)) if make else None)
 
 
 def destroy_work_key(folder: Path) -> None:
@@ -83,7 +92,7 @@ def unsealed(secret: bytes, blob: bytes, bound_to: str) -> bytes:
     """Open what `sealed` made; raises `AuditError` where it was made with another key, or changed."""
     try:
         return AESGCM(secret).decrypt(blob[:NONCE], blob[NONCE:], bound_to.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError where not even a nonce is left of it
         raise AuditError("What was put aside for an open batch cannot be opened: its key is gone, or it was changed.") from None
 
 
@@ -151,9 +160,15 @@ def _write(file: Path, secret: bytes) -> None:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.stat()
     except OSError as error:
         raise AuditError(f"The folder of keys {folder} cannot be made ({error.strerror}). Check the state directory.") from None
+
+
+def _refuse_open_folder(folder: Path) -> None:
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise AuditError(f"The folder of keys {folder} cannot be used ({error.strerror}). Restore it from its backup.") from None
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise AuditError(f"The folder of keys {folder} is open to others. Give it mode 0700.")
 

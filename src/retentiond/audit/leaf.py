@@ -27,10 +27,11 @@ KINDS: Mapping[str, frozenset[str]] = {
     "plan": frozenset({*_BATCH, "cutoff", "counts"}),
     "intent": frozenset({*_BATCH, "batch", "kid", "count", "items", "due"}),
     "concluded": frozenset({"batch", "count", "counts"}),
+    "key": frozenset({"what", "op"}),
 }
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaf`."""
 
-OPTIONAL: Mapping[str, frozenset[str]] = {"concluded": frozenset({"resolved"})}
+OPTIONAL: Mapping[str, frozenset[str]] = {"concluded": frozenset({"resolved"}), "key": frozenset({"kid", "vkey"})}
 
 _CLAIMS = frozenset({How.RETURNING, How.ROWCOUNT, How.RECEIPT, How.XID, How.RESPONSE, How.STORED_ANSWER, How.UNLINK})
 ALLOWED: Mapping[OutcomeKind, frozenset[How]] = {
@@ -60,9 +61,12 @@ def outcome_leaf(intent: int, number: int, outcome: Outcome, commitment: bytes) 
         outcome.how not in ALLOWED[outcome.kind]
         or (outcome.code in FAILURE_CODES) != failed
         or (outcome.code is not None) != failed
+        or (outcome.until is not None and outcome.kind is not OutcomeKind.PENDING_COPIES)
+        or (outcome.rows is not None and outcome.rows < 0)
     ):
         raise AuditError(
-            f"An outcome {outcome.kind} known by {outcome.how} says more than can be known; nothing was written. This is a defect."
+            f"An outcome {outcome.kind} known by {outcome.how} says more than can be known, so nothing was written. "
+            f"This is a defect."
         )
     fields: dict[str, Any] = {"i": intent, "n": number, "o": outcome.kind.value, "how": outcome.how.value, "rc": text(commitment)}
     if outcome.code is not None:
@@ -76,9 +80,14 @@ def outcome_leaf(intent: int, number: int, outcome: Outcome, commitment: bytes) 
 
 def read_leaf(leaf: bytes) -> dict[str, Any]:
     """The fields of a leaf; raises `ValueError` where it is none."""
-    fields = json.loads(leaf.decode("ascii"), object_pairs_hook=_once, parse_float=_refused, parse_constant=_refused)
-    if not isinstance(fields, dict):
-        raise ValueError("a leaf is an object")  # noqa: TRY004 - one error for all that is no leaf
+    if len(leaf) > LONGEST:
+        raise ValueError("a leaf is shorter")
+    try:
+        fields = json.loads(leaf.decode("ascii"), object_pairs_hook=_once, parse_float=_refused, parse_constant=_refused)
+    except RecursionError:
+        raise ValueError("a leaf is flat") from None
+    if not isinstance(fields, dict) or not all(_readable(name, value) for name, value in fields.items()):
+        raise ValueError("a leaf is an object of text and whole numbers")
     return fields
 
 
@@ -110,25 +119,31 @@ def raw(value: str) -> bytes:
 
 
 def _bytes(fields: dict[str, Any]) -> bytes:
-    for value in fields.values():
-        _check(value, nested=True)
+    for name, value in fields.items():
+        _check(value, nested=name == "counts")
     leaf = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     if len(leaf) > LONGEST:
         raise AuditError("An entry would be longer than the log allows; nothing was written.")
     return leaf
 
 
+def _readable(name: str, value: Any) -> bool:
+    if name == "counts":
+        return isinstance(value, dict) and all(type(number) is int for number in value.values())
+    return type(value) is str or type(value) is int
+
+
 def _check(value: Any, *, nested: bool) -> None:
     match value:
         case bool() | None | float():
             raise AuditError("An entry holds text and whole numbers only; nothing was written. This is a defect.")
-        case str():
+        case str() if not nested:
             return
-        case int() if abs(value) < MOST:
+        case int() if not nested and abs(value) < MOST:
             return
-        case Mapping() if nested and all(isinstance(name, str) for name in value):
-            for inner in value.values():
-                _check(inner, nested=False)
+        case Mapping() if nested and all(isinstance(name, str) and type(number) is int for name, number in value.items()):
+            for number in value.values():
+                _check(number, nested=False)
         case _:
             raise AuditError("An entry holds text and whole numbers only; nothing was written. This is a defect.")
 

@@ -15,17 +15,19 @@ import sqlalchemy as sa
 from retentiond.audit.batch import Intent, OpenBatch
 from retentiond.audit.handle import EpochKey, commitments, items
 from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, work_key
-from retentiond.audit.leaf import event_leaf, moment, outcome_leaf
+from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaf, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
-from retentiond.audit.stored import regrown, stored_tree
+from retentiond.audit.stored import latest_leaves, regrown, stored_tree
 from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
 from retentiond.database import migrate, open_database, translated
 from retentiond.errors import AuditError, StateError
 from retentiond.lock import exclusive
-from retentiond.model.record import Outcome, RecordRef, Target
+from retentiond.model.record import Outcome, OutcomeKind, RecordRef, Target
+
+TOUCHED = (OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES, OutcomeKind.UNVERIFIED, OutcomeKind.ALREADY_ABSENT)
 
 
 @contextmanager
@@ -202,6 +204,27 @@ class DeletionLog:
         with _written(), self._engine.connect() as connection:
             written = connection.execute(sa.select(head.c.last_at)).scalar_one()
         return None if written is None else moment(written)
+
+    def done_since(self, since: datetime) -> Counter[tuple[str, str]]:
+        """How many records were dealt with, or may have been, in batches concluded at `since` (aware UTC) or later.
+
+        By rule and action. Those that were changed, held or surely not done do not count.
+        """
+        concluded: dict[str, int] = {}
+        done: Counter[tuple[str, str]] = Counter()
+        with _written(), self._engine.begin() as connection:
+            for _, leaf in latest_leaves(connection):
+                fields = read_leaf(leaf)
+                match kind_of(fields):
+                    case "outcome":
+                        continue
+                    case "concluded" if moment(fields["at"]) >= since:
+                        concluded[fields["batch"]] = sum(fields["counts"].get(kind.value, 0) for kind in TOUCHED)
+                    case "intent":
+                        done[fields["rule"].partition("@")[0], fields["action"]] += concluded.pop(fields["batch"], 0)
+                if not concluded and moment(fields["at"]) < since:
+                    break
+        return done
 
     def handle(self, target: Target, key: tuple[str, ...]) -> bytes:
         """The record's handle, 32 bytes."""

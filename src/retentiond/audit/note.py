@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 ED25519 = b"\x01"
 MARK = "\u2014 "
 MOST_SIGNATURES = 16
+ROOT = 32
 
 
 class NoteError(ValueError):
@@ -131,6 +132,8 @@ class Checkpoint:
             checkpoint = cls(origin, int(size), base64.b64decode(root, validate=True))
         except (ValueError, binascii.Error):
             raise NoteError("The note is no checkpoint.") from None
-        if rest or checkpoint.text() != text:
+        # Written again it must be the same: one form for one meaning.
+        whole = len(checkpoint.root) == ROOT and checkpoint.size >= 0 and checkpoint.origin
+        if rest or not whole or checkpoint.text() != text:
             raise NoteError("The note is no checkpoint.")
         return checkpoint

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
-from retentiond.database import open_database
+from retentiond.database import open_database, translated
 from retentiond.errors import AuditError, StateError
 
 
@@ -52,10 +52,11 @@ def reading(place: LogPlace) -> Iterator[sa.Connection]:
         raise StateError(f"There is no deletion log in {place.state} yet; the first approval or run begins it.")
     engine = open_database(place.database, readonly=True)
     try:
-        if not sa.inspect(engine).has_table("log_head"):
-            raise StateError("There is no deletion log in the database yet; the first approval or run begins it.")
-        with engine.connect().execution_options(**_snapshot(engine)) as connection, connection.begin():
-            yield connection
+        with translated("The deletion log"):
+            if not sa.inspect(engine).has_table("log_head"):
+                raise StateError("There is no deletion log in the database yet; the first approval or run begins it.")
+            with engine.connect().execution_options(**_snapshot(engine)) as connection, connection.begin():
+                yield connection
     finally:
         engine.dispose()
 
@@ -67,7 +68,7 @@ def _snapshot(engine: sa.Engine) -> dict[str, str]:
 def last_signed(place: LogPlace, key: VerifierKey) -> Checkpoint | None:
     """The checkpoint beside the log; None where there is none. Raises `AuditError` where it is not ours."""
     try:
-        note = place.last_signed.read_text(encoding="utf-8")
+        note = place.last_signed.read_bytes().decode("utf-8")  # as bytes: reading as text would mend foreign line ends
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -18,10 +18,27 @@ def stored_leaves(connection: sa.Connection, start: int = 0, end: int | None = N
     while end is None or start < end:
         wanted = sa.select(leaves.c.idx, leaves.c.leaf).where(leaves.c.idx >= start).order_by(leaves.c.idx).limit(PAGE)
         page = connection.execute(wanted if end is None else wanted.where(leaves.c.idx < end)).all()
-        yield from ((row.idx, bytes(row.leaf)) for row in page)
+        yield from ((row.idx, _bytes(row.leaf)) for row in page)
         if len(page) < PAGE:
             return
         start = page[-1].idx + 1
+
+
+def latest_leaves(connection: sa.Connection) -> Iterator[tuple[int, bytes]]:
+    """Index and bytes of each leaf, the newest first."""
+    end: int | None = None
+    while end is None or end > 0:
+        wanted = sa.select(leaves.c.idx, leaves.c.leaf).order_by(leaves.c.idx.desc()).limit(PAGE)
+        page = connection.execute(wanted if end is None else wanted.where(leaves.c.idx < end)).all()
+        yield from ((row.idx, _bytes(row.leaf)) for row in page)
+        if len(page) < PAGE:
+            return
+        end = page[-1].idx
+
+
+def _bytes(value: object) -> bytes:
+    """What is stored, as bytes; SQLite keeps values of any type in any column, and whoever tampers may leave one there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def stored_tree(connection: sa.Connection, *, lock: bool = False) -> Range:

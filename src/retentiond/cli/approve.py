@@ -9,6 +9,7 @@ import typer
 
 from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import say
+from retentiond.cli.verification import refuse_untrustworthy
 from retentiond.daemon.clock import read_clock, utc_now
 from retentiond.engine.approval import approve_clock, approve_plan, approve_rule
 from retentiond.engine.evidence import open_evidence
@@ -36,6 +37,7 @@ def rule(
     names = rules or [assignment.rule.id for assignment in workplace.assignments]
     workplace.chosen(names)
     with open_evidence(settings, utc_now()) as evidence:
+        refuse_untrustworthy(evidence)
         for name in names:
             approval = approve_rule(workplace, evidence, name, by, utc_now())
             say([f"Rule {shown(approval.name)}, version {approval.digest[:16]}, is approved by {shown(approval.by)}."])
@@ -52,6 +54,7 @@ def plan(
     workplace = read_workplace(settings)
     now = utc_now()
     with open_evidence(settings, now) as evidence:
+        refuse_untrustworthy(evidence)
         for approval in approve_plan(workplace, evidence, file, by, now):
             until = f" until {moment(approval.expires)}" if approval.expires else ""
             say([f"Plan {approval.digest[:16]} ({shown(approval.name)}) is approved by {shown(approval.by)}{until}."])
@@ -63,6 +66,7 @@ def clock(context: typer.Context, by: By) -> None:
     settings = settings_of(context)
     reading = read_clock()
     with open_evidence(settings, reading.at) as evidence:
+        refuse_untrustworthy(evidence)
         approval = approve_clock(evidence, reading, by)
     until = f" until {moment(approval.expires)}" if approval.expires else ""
     say([f"The clock ({moment(reading.at)}) is approved by {shown(approval.by)}{until}."])

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from retentiond.audit import LogReader, read_log, verify_log
+from retentiond.audit import LogReader, read_log
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.terminal import note, say, say_json
+from retentiond.cli.verification import verified
 from retentiond.connector.registry import bind
 from retentiond.connector.registry import connectors as installed
 from retentiond.engine.evidence import log_place
@@ -102,7 +103,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Recompute the whole log and check it against its signed checkpoint. Exit status 5 where it is not trustworthy."""
-    found = verify_log(log_place(settings_of(context)), vkey=vkey)
+    found = verified(settings_of(context), vkey)
     if json:
         say_json(verification_json(found))
     else:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from retentiond.audit import Verification, verify_log
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
+from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
-from retentiond.engine.evidence import log_place
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
@@ -57,13 +56,5 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             next_due=schedule.after(settings.schedule, settings.schedule_zone, now),
             heartbeat=beat,
             approvals=store.approvals() if store else (),
-            log=_verification(workplace),
+            log=None if never_begun(settings) else verified(settings),
         )
-
-
-def _verification(workplace: Workplace) -> Verification | None:
-    """How the deletion log verifies; None before the first run or approval made one."""
-    settings = workplace.settings
-    if settings.database is None and not (settings.state / "log.db").is_file():
-        return None
-    return verify_log(log_place(settings))

@@ -20,7 +20,6 @@ from retentiond.connector.api import (
     TargetOptions,
 )
 from retentiond.connector.permit import Permit
-from retentiond.secret import Secret
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
@@ -28,6 +27,7 @@ from retentiond.errors import (
     TransientConnectorError,
 )
 from retentiond.model.record import Action, Cutoff, Dates, How, Moment, Presence, RecordRef, Target
+from retentiond.secret import Secret
 
 __all__ = [
     "Action",

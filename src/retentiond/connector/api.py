@@ -110,7 +110,7 @@ class Reader(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not every reader has a session to end
         """End the session; harmless when repeated."""
 
     @abstractmethod
@@ -146,7 +146,7 @@ class Reader(ABC):
         return None
 
 
-class _Acting(ABC):
+class _Acting:
     """What all acting roles share: a target, and that nothing happens without a permit."""
 
     def __init__(self, target: Target) -> None:
@@ -174,7 +174,7 @@ class _Acting(ABC):
         return answers
 
 
-class Deleter(_Acting):
+class Deleter(_Acting, ABC):
     """Deletes records. Implement `_delete`; callers use `delete`."""
 
     @final
@@ -193,7 +193,7 @@ class Deleter(_Acting):
         """
 
 
-class Blocker(_Acting):
+class Blocker(_Acting, ABC):
     """Blocks records: keeps them, out of reach of normal work. Implement `_block`."""
 
     @final
@@ -207,7 +207,7 @@ class Blocker(_Acting):
         """Block exactly `refs`; the same promises as `Deleter._delete`. Already blocked is `Answer.not_found`."""
 
 
-class Anonymizer(_Acting):
+class Anonymizer(_Acting, ABC):
     """Anonymizes records. Implement `_anonymize`."""
 
     @final

@@ -37,7 +37,10 @@ class Inbox:
 
 @contextmanager
 def open_inbox() -> Iterator[Inbox]:
-    """Keep SIGTERM, SIGINT, SIGHUP and SIGUSR1 back for the inbox, in this thread and those it starts, until it is closed."""
+    """Keep SIGTERM, SIGINT, SIGHUP and SIGUSR1 back for the inbox, in this thread and those it starts, until it is closed.
+
+    Threads that were there before are not covered: a signal would strike one of them, so open it first of all.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _MEANING)
     try:
         yield Inbox()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import re
 import stat
@@ -217,21 +218,25 @@ class _Reading:
         if not event.implicit[0] or event.style:
             return text
         if text in _NULLS:
-            self.complain(_at(event), loc, "has no value; write one, or leave the key out")
+            spot = _at(event) if text else self.keys.get(loc, _at(event))  # nothing stands where the next thing does
+            self.complain(spot, loc, "has no value; write one, or leave the key out")
             return ""
         if _PADDED.fullmatch(text):
             self.complain(_at(event), loc, f"a number has no leading zero; write {text!r} in quotes if it is text")
             return text
-        if _NO_NUMBER.fullmatch(text) or (len(text) > _LONGEST_NUMBER and _FLOAT.fullmatch(text)):
+        value = _resolved(text)
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if endless or _NO_NUMBER.fullmatch(text) or (len(text) > _LONGEST_NUMBER and _FLOAT.fullmatch(text)):
             self.complain(_at(event), loc, "this is no number that can be used; put it in quotes if it is text")
-            return text
-        return _resolved(text)
+        return value
 
 
 def _resolved(text: str) -> bool | int | float | str:
     """What a plain scalar means: booleans and numbers of the YAML 1.2 core schema, everything else is text."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):

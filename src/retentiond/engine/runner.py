@@ -70,6 +70,7 @@ def run(
     if found:
         raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(found))
     store.close_abandoned_runs(clock())
+    store.drop_plans(clock())
     reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep)
 
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
@@ -157,7 +158,8 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
             f"Rule {rule.id} needs a person's word for each plan: "
             f"`retentiond plan --rule {rule.id} -o FILE`, then `retentiond approve plan FILE --by STAFF-ID`.",
         )
-    lately = store.done_since(rule.id, plan.action, this.now - A_DAY)
+    # The log is asked, not the store: it also knows what a run did that was killed before it could say so.
+    lately = this.evidence.log.done_since(this.now - A_DAY)[rule.id, plan.action.value]
     history = store.history(rule.id, plan.action)
     objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=False)
     by_plan = header is not None and (rule.approval == "plan" or bool(objections))

@@ -53,9 +53,7 @@ def read_workplace(settings: Settings, available: Mapping[str, Connector] | None
         problems += _problems(error)
     if problems:
         raise ConfigurationError("Settings or policies are wrong; nothing was done.", problems)
-    return Workplace(
-        settings, policies, assign(policies, targets), targets, policy_digest(policies)
-    )
+    return Workplace(settings, policies, assign(policies, targets), targets, policy_digest(policies))
 
 
 def _problems(error: ConfigurationError) -> Sequence[Problem]:

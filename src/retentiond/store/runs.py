@@ -103,14 +103,6 @@ class Runs(Part):
         with self._transaction() as connection:
             return list(connection.execute(wanted).scalars())
 
-    def done_since(self, rule: str, action: str, since: datetime) -> int:
-        """How many records this step changed in results recorded at `since` or later."""
-        wanted = sa.select(sa.func.coalesce(sa.func.sum(steps.c.done), 0)).where(
-            steps.c.rule == rule, steps.c.action == action, steps.c.at >= since
-        )
-        with self._transaction() as connection:
-            return int(connection.execute(wanted).scalar_one())
-
     def _runs(self, wanted: sa.Select[Any]) -> list[RunRow]:
         with self._transaction() as connection:
             rows = connection.execute(wanted).mappings().all()

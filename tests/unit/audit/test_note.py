@@ -27,7 +27,7 @@ def test_the_verifier_key_of_the_vectors_comes_out() -> None:
 
 
 def test_the_signature_of_the_vectors_comes_out() -> None:
-    assert NOTE == f"{TEXT}\n— {NAME} {SIGNATURE}\n"
+    assert f"{TEXT}\n— {NAME} {SIGNATURE}\n" == NOTE
 
 
 def test_a_note_opens_with_its_key() -> None:

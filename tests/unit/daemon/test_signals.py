@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -16,7 +15,7 @@ from retentiond.daemon.signals import Word, open_inbox
 )
 def test_a_signal_waits_until_it_is_asked_for(sent: signal.Signals, word: Word) -> None:
     with open_inbox() as inbox:
-        os.kill(os.getpid(), sent)
+        signal.pthread_kill(threading.get_ident(), sent)
         assert inbox.wait(5) is word
         assert inbox.wait(0) is None
 
@@ -33,5 +32,5 @@ def test_what_nobody_fetched_does_not_strike_later() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with open_inbox() as inbox:
         inbox.look()()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before

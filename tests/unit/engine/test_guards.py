@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from retentiond.model.rule import Limits
 
 from retentiond.engine.guards import refusals
 from retentiond.engine.values import StepPlan
 from retentiond.model.record import Action, Target
+from retentiond.model.rule import Limits
 from retentiond.settings import Guards
 
 GUARDS = Guards()
@@ -55,7 +55,7 @@ def test_more_than_a_quarter_of_all_records_is_refused(due: int, refused: bool) 
 
 
 def test_a_rule_may_widen_its_own_share() -> None:
-    assert told(plan(1000, 1000), Limits(share="100%")) == []
+    assert told(plan(1000, 1000), Limits.model_validate({"records": "default", "share": "100%", "undatable": "default"})) == []
 
 
 @pytest.mark.parametrize(("lately", "refused"), [(0, False), (1, True)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -51,12 +51,13 @@ def test_a_spool_leaves_no_file_to_be_found(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_as_such() -> None:
     record = DueRecord(RecordRef(("1" * 10_000,)), datetime(2021, 1, 1, tzinfo=UTC))
-    with Path("/dev/full").open("w+", encoding="utf-8") as full:
+    full = Path("/dev/full").open("w+", encoding="utf-8")  # noqa: SIM115 - closing it would meet the end of the disk again
+    try:
         spool = Spool(full)
         with pytest.raises(StateError, match="Free space"):  # noqa: PT012 - whichever of the two meets the end of the disk
             for _ in range(3):
                 spool.add(record)
             list(spool.batches(1))
-        with pytest.raises(OSError, match=str(errno.ENOSPC)):
-            full.flush()
-        full.detach()
+    finally:
+        with contextlib.suppress(OSError):
+            full.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TypedDict
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,14 @@ from retentiond.model.record import Cutoff, Moment
 BERLIN = "Europe/Berlin"
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
-flags = st.sampled_from([{}, {"inclusive_end": True}, {"count_start_day": True}])
+
+
+class Flags(TypedDict, total=False):
+    inclusive_end: bool
+    count_start_day: bool
+
+
+flags: st.SearchStrategy[Flags] = st.sampled_from([Flags(), Flags(inclusive_end=True), Flags(count_start_day=True)])
 nearby = st.one_of(
     st.just(timedelta()),
     st.timedeltas(timedelta(seconds=-2), timedelta(seconds=2)),
@@ -30,7 +38,7 @@ def _last_admitted(cutoff: Cutoff, instant: bool) -> Moment:
 
 @settings(max_examples=600)
 @given(moments, terms, zones, flags, nearby)
-def test_what_is_due_is_admitted(moment: Moment, term: Term, zone: str, flag: dict[str, bool], shift: timedelta) -> None:
+def test_what_is_due_is_admitted(moment: Moment, term: Term, zone: str, flag: Flags, shift: timedelta) -> None:
     end = end_of(Start(moment, **flag), term, zone)
     now = end + shift
     if end <= now:
@@ -51,7 +59,7 @@ def test_what_is_due_a_while_after_a_date_is_admitted(
 @settings(max_examples=300)
 @given(moments, day_terms, zones, flags, nearby)
 def test_counted_in_days_or_years_what_is_admitted_is_due(
-    moment: Moment, term: Term, zone: str, flag: dict[str, bool], shift: timedelta
+    moment: Moment, term: Term, zone: str, flag: Flags, shift: timedelta
 ) -> None:
     now = end_of(Start(moment, **flag), term, zone) + shift
     if cutoff_for("at", term, zone, now, **flag).admits({"at": moment}):
@@ -70,7 +78,7 @@ def test_the_last_that_is_admitted_is_due_unless_the_clock_was_changed_near_it(
 
 
 @given(day_terms, zones, instants, st.booleans(), flags)
-def test_the_bound_is_the_least(term: Term, zone: str, now: datetime, instant: bool, flag: dict[str, bool]) -> None:
+def test_the_bound_is_the_least(term: Term, zone: str, now: datetime, instant: bool, flag: Flags) -> None:
     cutoff = cutoff_for("at", term, zone, now, **flag)
     assert end_of(Start(_last_admitted(cutoff, instant), **flag), term, zone) <= now
 

@@ -71,7 +71,7 @@ def test_each_search_is_on_a_date_of_its_own_that_the_rule_knows(one: Rule, zone
 
 @given(rules(), zones, dates, nearby)
 def test_what_no_search_can_find_is_undatable_or_has_another_date(one: Rule, zone: str, known: Dates, shift: timedelta) -> None:
-    missing = known | dict.fromkeys(undatable_dates(one))
+    missing = {**known, **dict.fromkeys(undatable_dates(one))}
     for step in steps(one):
         assert not any(cutoff.admits(missing) for cutoff in searches(one, zone, step, LATE + shift))
     assert decide(one, zone, missing, False, LATE).step is None
@@ -116,7 +116,7 @@ def test_what_is_due_stays_due(one: Rule, zone: str, known: Dates, blocked: bool
 
 @given(rules(), zones, dates, instants, st.sampled_from(NAMES))
 def test_what_is_not_known_never_makes_a_duty_shorter(one: Rule, zone: str, known: Dates, now: datetime, name: str) -> None:
-    decision = decide(one, zone, known | {name: None}, False, now)
+    decision = decide(one, zone, {**known, name: None}, False, now)
     duty = next((end for end in decision.ends if end.stage is Stage.KEEP_AT_LEAST), None)
     if duty is not None and decision.step not in (None, Action.BLOCK):
         assert duty.end is not None

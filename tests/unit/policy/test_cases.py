@@ -7,7 +7,7 @@ from hypothesis import given
 from support.dates import zones
 from support.rules import rules
 
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.rule import Policy, Rule, Text
 from retentiond.policy import cases
 from retentiond.policy.cases import check_cases
 from retentiond.policy.load import LoadedPolicy, load
@@ -53,7 +53,8 @@ def test_a_case_that_does_not_come_out_is_told_with_its_place(old: str, new: str
 
 @given(rules(), zones)
 def test_generated_cases_find_nothing_wrong_with_any_rule(rule: Rule, zone: str) -> None:
-    policy = Policy.model_construct(policy="made-up", zone=zone, rules=(rule,))
+    told = Text(de="x", en="x")
+    policy = Policy(policy="made-up", title=told, purpose="x", basis=("x",), notice="x", zone=zone, rules=(rule,))
     assert check_cases(LoadedPolicy(policy, Path("made-up.yaml"), "")) == []
 
 

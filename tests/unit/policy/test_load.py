@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from retentiond.errors import ConfigurationError
+from retentiond.policy.cases import check_cases
 from retentiond.policy.load import LoadedPolicy, load
 
 SAMPLES = Path(__file__).parents[2] / "data/policies"
@@ -109,3 +110,11 @@ def test_a_file_that_is_no_mapping_is_told_what_it_should_have(tmp_path: Path) -
     assert refused(tmp_path) == [
         f"{tmp_path}/list.yaml:1:1: must be a mapping; it can have: policy, title, purpose, basis, notice, zone, rules"
     ]
+
+
+def test_the_policy_that_the_manual_shows_loads_and_its_case_comes_out(tmp_path: Path) -> None:
+    manual = (Path(__file__).parents[3] / "policies/README.md").read_text()
+    (tmp_path / "manual.yaml").write_text(manual.split("```yaml\n")[1].split("```")[0])
+    (loaded,) = load(tmp_path)
+    assert loaded.policy.rules[0].cases
+    assert check_cases(loaded) == []

@@ -106,7 +106,9 @@ def _steps(rule: Rule, zone: str, dates: Dates) -> tuple[tuple[datetime, Action 
     whole = decide(rule, zone, dates, False, late)
     turns = [end.end for end in whole.ends if end.end is not None] + [one for one in (whole.due_at, whole.block_at) if one]
     nows = {late, *turns, *(turn + shift for turn in turns for shift in NEARBY)}
-    return tuple((now, *(decide(rule, zone, dates, blocked, now).step for blocked in (False, True))) for now in sorted(nows))
+    return tuple(
+        (now, decide(rule, zone, dates, False, now).step, decide(rule, zone, dates, True, now).step) for now in sorted(nows)
+    )
 
 
 @cache

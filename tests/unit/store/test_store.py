@@ -143,18 +143,6 @@ def test_history_tells_of_runs_that_were_allowed_to_act_newest_first(store: Stor
     assert store.history("crm.other", "delete") == []
 
 
-def test_what_was_done_since_is_summed_whatever_became_of_the_step(store: Store) -> None:
-    store.begin_run("r1", "command", "d", NOW)
-    for hours, status in ((0, "done"), (1, "failed"), (24, "done"), (25, "done")):
-        store.record_result("r1", _step(status=status, done=10), NOW - hours * HOUR)
-    store.record_result("r1", _step(action="block", done=99), NOW)
-    assert store.done_since("crm.lead", "delete", NOW - DAY) == 30
-    assert store.done_since("crm.lead", "anonymize", NOW - DAY) == 0
-
-
-# --- approvals
-
-
 def test_an_approval_stands_for_exactly_what_it_names(store: Store) -> None:
     given = Approval("rule", "crm.lead", "d1", "staff-7", NOW, None)
     store.approve(given)

@@ -1,0 +1,321 @@
+"""A system in memory with a connector of its own: the pattern for a real one, and the project's own test bed.
+
+Everything that can go wrong in a real system can be made to go wrong here: `MemoryStore.disturb`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+
+from retentiond.connector import (
+    Action,
+    Anonymizer,
+    Answer,
+    Blocker,
+    ConnectionOptions,
+    Connector,
+    ConnectorError,
+    Copy,
+    Cutoff,
+    Dates,
+    Deleter,
+    Finding,
+    How,
+    Moment,
+    Offer,
+    Presence,
+    Reader,
+    RecordRef,
+    Target,
+    TargetOptions,
+)
+
+Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Stored:
+    """One record as it lies in the store."""
+
+    dates: dict[str, Moment | None]
+    content: str = "content"
+    version: int = 1
+    """Counts changes of the content that decide."""
+    blocked: bool = False
+    anonymized: bool = False
+
+
+class When(StrEnum):
+    """At which point of an act a disturbance strikes."""
+
+    BEFORE = "before"
+    """Nothing happened yet."""
+    AFTER = "after"
+    """Everything happened, and nobody is told."""
+    HALF = "half"
+    """The first half of the batch happened."""
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """What a server would keep: data sets of records, a clock, and faults that were asked for."""
+
+    datasets: dict[str, dict[Key, Stored]] = field(default_factory=dict)
+    clock: datetime | None = None
+    """What the system says when asked for the time (aware UTC); None for a system without a clock."""
+    refusing: set[Key] = field(default_factory=set)
+    """Records that it refuses to change."""
+    undying: set[Key] = field(default_factory=set)
+    """Records whose deletion it acknowledges, and which are there all the same."""
+    unreachable: ConnectorError | None = None
+    """Raised by everything that is asked while set."""
+    unreadable: bool = False
+    """Read-backs fail while set."""
+    acts: int = 0
+    """How many batches it was asked to change."""
+    before_act: Callable[[Sequence[RecordRef]], None] | None = None
+    """Called once, just before the next act: for what others do in between."""
+    _disturbances: list[tuple[When, Exception]] = field(default_factory=list)
+
+    def put(self, dataset: str, key: Key | str, dates: Mapping[str, Moment | None], content: str = "content") -> None:
+        """Put a record there, or another one under its key."""
+        self.datasets.setdefault(dataset, {})[_key(key)] = Stored(dict(dates), content)
+
+    def get(self, dataset: str, key: Key | str) -> Stored | None:
+        """The record under `key` as it lies there; None where there is none."""
+        return self.datasets.get(dataset, {}).get(_key(key))
+
+    def keys(self, dataset: str) -> set[Key]:
+        """The keys of all records there."""
+        return set(self.datasets.get(dataset, {}))
+
+    def disturb(self, when: When, error: Exception) -> None:
+        """Have the next act end with `error`; several of these strike one after the other."""
+        self._disturbances.append((when, error))
+
+    def disturbed(self, act: Callable[[Sequence[RecordRef]], list[Answer]], refs: Sequence[RecordRef]) -> list[Answer]:
+        """Do `act`, unless something that was asked for comes in between."""
+        self.acts += 1
+        meanwhile, self.before_act = self.before_act, None
+        if meanwhile is not None:
+            meanwhile(refs)
+        self.check()
+        if not self._disturbances:
+            return act(refs)
+        when, error = self._disturbances.pop(0)
+        if when is not When.BEFORE:
+            act(refs if when is When.AFTER else refs[: len(refs) // 2])
+        raise error
+
+    def check(self) -> None:
+        """Raise what `unreachable` says."""
+        if self.unreachable is not None:
+            raise self.unreachable
+
+
+def _key(key: Key | str) -> Key:
+    return (key,) if isinstance(key, str) else key
+
+
+class MemoryConnection(ConnectionOptions):
+    """Nothing is needed to reach memory."""
+
+
+class MemoryDataset(TargetOptions):
+    """One data set in memory."""
+
+    dates: tuple[str, ...]
+    """The dates that its records may have."""
+    actions: tuple[Action, ...] = tuple(Action)
+    copies: tuple[str, ...] = ()
+    """Copies that outlive a delete; nobody knows for how long."""
+    page: int = 3
+    """How many records a page holds: few, so that tests cross its borders."""
+
+
+def memory_connector(store: MemoryStore, *, name: str = "memory", batch_size: int = 1000) -> Connector:
+    """The connector of one store in memory."""
+    return Connector(
+        name=name,
+        title="Records in memory, for tests",
+        connection=MemoryConnection,
+        options=MemoryDataset,
+        offer=lambda _connection, options: Offer(frozenset(options.dates), frozenset(options.actions)),
+        reader=lambda _connection, options, target: MemoryReader(store, options, target),
+        deleter=lambda _connection, _options, target: MemoryDeleter(store, target),
+        blocker=lambda _connection, _options, target: MemoryBlocker(store, target),
+        anonymizer=lambda _connection, _options, target: MemoryAnonymizer(store, target),
+        copies=lambda _connection, options: [Copy(one, None) for one in options.copies],
+        key=lambda text: tuple(text.split("/")),
+        batch_size=batch_size,
+    )
+
+
+class MemoryReader(Reader):
+    """Finds records in memory."""
+
+    def __init__(self, store: MemoryStore, options: MemoryDataset, target: Target) -> None:
+        store.check()
+        self._store = store
+        self._options = options
+        self._dataset = target.dataset
+
+    def preflight(self, action: Action) -> list[Finding]:
+        """Nothing can be amiss in memory but the store itself."""
+        del action
+        self._store.check()
+        return []
+
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self._all())
+
+    def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
+        """Those before the cutoff, oldest first."""
+        last: tuple[datetime, Key] | None = None
+        while True:
+            found = sorted(
+                (_order(moment), key)
+                for key, stored in self._all().items()
+                if cutoff.admits(stored.dates)
+                and not _in_state(stored, awaiting)
+                and (moment := stored.dates[cutoff.by]) is not None
+            )
+            page = [one for one in found if last is None or one > last][: self._options.page]
+            if not page:
+                return
+            last = page[-1]
+            yield [self._ref(key) for _, key in page]
+
+    def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
+        """Those that know none of `dates`."""
+        keys = sorted(key for key, stored in self._all().items() if all(stored.dates.get(name) is None for name in dates))
+        for start in range(0, len(keys), self._options.page):
+            yield [self._ref(key) for key in keys[start : start + self._options.page]]
+
+    def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
+        """What is there of each."""
+        if self._store.unreadable:
+            raise ConnectorError("The store in memory cannot be read; it was told so.", "unreadable")
+        return [_presence(self._all().get(ref.key)) for ref in refs]
+
+    def explain(self, key: Key) -> RecordRef | None:
+        """The record under `key`."""
+        return self._ref(key) if key in self._all() else None
+
+    def now(self) -> datetime | None:
+        """The store's own clock."""
+        return self._store.clock
+
+    def _all(self) -> dict[Key, Stored]:
+        self._store.check()
+        return self._store.datasets.get(self._dataset, {})
+
+    def _ref(self, key: Key) -> RecordRef:
+        stored = self._all()[key]
+        dates: Dates = {name: stored.dates.get(name) for name in self._options.dates}
+        return RecordRef(key, dates, fingerprint(stored), blocked=stored.blocked)
+
+
+class MemoryDeleter(Deleter):
+    """Deletes from memory."""
+
+    def __init__(self, store: MemoryStore, target: Target) -> None:
+        super().__init__(target)
+        store.check()
+        self._store = store
+
+    def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+
+    def _one(self, ref: RecordRef) -> Answer:
+        records = self._store.datasets.get(self.target.dataset, {})
+        hindrance = _hindrance(self._store, records, ref)
+        if hindrance is not None:
+            return hindrance
+        if ref.key not in self._store.undying:
+            del records[ref.key]
+        return Answer.done(How.RETURNING)
+
+
+class MemoryBlocker(Blocker):
+    """Blocks in memory."""
+
+    def __init__(self, store: MemoryStore, target: Target) -> None:
+        super().__init__(target)
+        store.check()
+        self._store = store
+
+    def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+
+    def _one(self, ref: RecordRef) -> Answer:
+        records = self._store.datasets.get(self.target.dataset, {})
+        hindrance = _hindrance(self._store, records, ref)
+        if hindrance is not None:
+            return hindrance
+        if records[ref.key].blocked:
+            return Answer.not_found()
+        records[ref.key].blocked = True
+        return Answer.done(How.RETURNING)
+
+
+class MemoryAnonymizer(Anonymizer):
+    """Anonymizes in memory."""
+
+    def __init__(self, store: MemoryStore, target: Target) -> None:
+        super().__init__(target)
+        store.check()
+        self._store = store
+
+    def _anonymize(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+
+    def _one(self, ref: RecordRef) -> Answer:
+        records = self._store.datasets.get(self.target.dataset, {})
+        hindrance = _hindrance(self._store, records, ref)
+        if hindrance is not None:
+            return hindrance
+        if records[ref.key].anonymized:
+            return Answer.not_found()
+        records[ref.key].anonymized = True
+        records[ref.key].content = ""
+        return Answer.done(How.RETURNING)
+
+
+def fingerprint(stored: Stored) -> str:
+    """The digest of what decides about a record; neither blocking nor anonymizing changes it."""
+    deciding = repr((sorted((name, str(moment)) for name, moment in stored.dates.items()), stored.version))
+    return hashlib.sha256(deciding.encode()).hexdigest()
+
+
+def _hindrance(store: MemoryStore, records: Mapping[Key, Stored], ref: RecordRef) -> Answer | None:
+    """Why a record is not changed; None where nothing is in the way."""
+    stored = records.get(ref.key)
+    if stored is None:
+        return Answer.not_found()
+    if fingerprint(stored) != ref.fingerprint:
+        return Answer.changed()
+    if ref.key in store.refusing:
+        return Answer.failed("referenced")
+    return None
+
+
+def _in_state(stored: Stored, action: Action) -> bool:
+    return (action is Action.BLOCK and stored.blocked) or (action is Action.ANONYMIZE and stored.anonymized)
+
+
+def _presence(stored: Stored | None) -> Presence:
+    if stored is None:
+        return Presence.ABSENT
+    if stored.anonymized:
+        return Presence.ANONYMIZED
+    return Presence.BLOCKED if stored.blocked else Presence.PRESENT
+
+
+def _order(moment: date) -> datetime:
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)

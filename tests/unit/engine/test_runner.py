@@ -1,0 +1,384 @@
+"""One run, from rules to entries, on records in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.workbench import Workbench, rule
+
+from retentiond.engine import failpoint as points
+from retentiond.engine.values import Status
+from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
+from retentiond.model.record import Action, Target
+from retentiond.testing import When
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """Ten leads that are due, ten that are not, one of which nobody knows how old it is; nothing approved."""
+    made = Workbench(tmp_path)
+    fill(made)
+    return made
+
+
+def fill(bench: Workbench) -> None:
+    for number in range(10):
+        bench.lead(f"old-{number}", 400 + number)
+        bench.lead(f"new-{number}", 300 - number)
+    bench.lead("undated", None)
+
+
+def old(bench: Workbench) -> set[str]:
+    return {key for key in bench.leads() if key.startswith("old")}
+
+
+class TestApproval:
+    def test_an_unapproved_rule_only_reports(self, bench: Workbench) -> None:
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].status) == (4, Status.REPORT)
+        assert "retentiond approve rule crm.leads" in report.steps[0].reasons[0]
+        assert bench.crm.acts == 0
+
+    def test_an_approved_rule_acts_and_a_second_run_finds_nothing_to_do(self, bench: Workbench) -> None:
+        bench.approve()
+        assert bench.run().exit_status == 0
+        assert old(bench) == set()
+        assert len(bench.leads()) == 11
+        acts = bench.crm.acts
+        second = bench.run()
+        assert (second.exit_status, second.steps[0].plan and second.steps[0].plan.due) == (0, 0)
+        assert bench.crm.acts == acts
+        assert bench.problems() == ()
+
+    def test_another_version_of_the_rule_needs_an_approval_of_its_own(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.write_rules(rule(bounds="delete_after: {period: P11M, counted: day-end}"))
+        assert bench.run().steps[0].status is Status.REPORT
+        assert bench.crm.acts == 0
+
+    def test_a_new_title_needs_no_new_approval(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.write_rules(rule() + "    note: only a note\n")
+        assert bench.run().exit_status == 0
+
+    def test_only_the_named_rules_run(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(), rule("shop.orders", system="shop", dataset="orders", starts="ordered"))
+        fill(bench)
+        bench.approve()
+        assert [step.rule for step in bench.run("shop.orders").steps] == ["shop.orders"]
+        assert len(old(bench)) == 10
+
+    def test_an_unknown_rule_is_told_with_the_known_ones(self, bench: Workbench) -> None:
+        with pytest.raises(ConfigurationError, match=r"no rule crm\.lead; the rules are: crm\.leads"):
+            bench.run("crm.lead")
+
+
+class TestOutcomes:
+    def test_a_record_of_unknown_age_is_never_touched(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.later(5000 * DAY)
+        bench.approve_clock()
+        bench.run()
+        assert bench.leads() == {"undated"}
+
+    def test_copies_that_survive_are_never_passed_over(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule("crm.letters", dataset="letters", starts="written"))
+        bench.crm.put("letters", "a", {"written": bench.now - 400 * DAY})
+        bench.approve()
+        bench.run()
+        assert bench.said("a", Target("crm", "letters")) == ["pending-copies"]
+
+    def test_a_store_that_says_deleted_of_what_is_still_there_is_not_believed(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.undying.add(("old-3",))
+        report = bench.run()
+        assert (report.exit_status, report.status) == (1, Status.INCOMPLETE)
+        assert bench.said("old-3") == ["unverified"]
+        assert bench.said("old-4") == ["confirmed"]
+
+    def test_one_refused_record_does_not_stop_the_others(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.refusing.add(("old-3",))
+        assert bench.run().exit_status == 1
+        assert old(bench) == {"old-3"}
+        assert bench.said("old-3") == ["failed"]
+        bench.crm.refusing.clear()
+        assert bench.run().exit_status == 0
+        assert bench.said("old-3") == ["failed", "confirmed"]
+
+    def test_a_record_that_changed_after_it_was_found_is_left_alone(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.before_act = lambda _refs: bench.lead("old-9", 1)
+        assert bench.run().exit_status == 0
+        assert old(bench) == {"old-9"}
+        assert bench.said("old-9") == ["changed"]
+
+    def test_a_record_that_somebody_else_deleted_is_not_claimed_as_ours(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.before_act = lambda _refs: bench.crm.datasets["leads"].__delitem__(("old-9",))
+        bench.run()
+        assert bench.said("old-9") == ["already-absent"]
+
+    def test_what_cannot_be_read_back_is_unverified(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.unreadable = True
+        assert bench.run().exit_status == 1
+        assert bench.said("old-9") == ["unverified"]
+
+    def test_blocking_comes_before_deleting(self, tmp_path: Path) -> None:
+        bounds = "block_after: {period: P1Y, counted: day-end}\n    delete_after: {period: P2Y, counted: day-end}"
+        bench = Workbench(tmp_path, rule(bounds=bounds))
+        for days in (300, 400, 800):
+            bench.lead(str(days), days)
+        bench.approve()
+        report = bench.run()
+        assert [(step.action, step.done) for step in report.steps] == [(Action.BLOCK, 1), (Action.DELETE, 1)]
+        assert bench.leads() == {"300", "400"}
+        assert {key[0] for key, stored in bench.crm.datasets["leads"].items() if stored.blocked} == {"400"}
+        assert bench.run().exit_status == 0
+        bench.later(366 * DAY)
+        bench.approve_clock()
+        bench.run()
+        assert bench.said("400") == ["confirmed", "confirmed"]
+
+    def test_anonymized_records_stay_and_are_not_found_again(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(action="anonymize"))
+        fill(bench)
+        bench.approve()
+        assert bench.run().steps[0].done == 10
+        assert len(bench.leads()) == 21
+        assert bench.run().steps[0].done == 0
+
+
+class TestTrouble:
+    def test_what_surely_did_not_happen_is_tried_again_with_patience(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.disturb(When.BEFORE, TransientConnectorError("busy"))
+        bench.crm.disturb(When.BEFORE, TransientConnectorError("busy", retry_after=17))
+        assert bench.run().exit_status == 0
+        assert old(bench) == set()
+        assert bench.slept[1:] == [17]
+
+    def test_a_system_that_stays_away_fails_and_is_due_again(self, bench: Workbench) -> None:
+        bench.approve()
+        for _ in range(20):
+            bench.crm.disturb(When.BEFORE, TransientConnectorError("busy"))
+        assert bench.run().exit_status == 1
+        assert len(old(bench)) == 10
+        assert bench.said("old-9") == ["failed"]
+
+    @pytest.mark.parametrize(("when", "said"), [(When.AFTER, "already-absent"), (When.BEFORE, "failed")])
+    def test_an_act_of_which_nobody_knows_is_looked_up_and_not_repeated(self, bench: Workbench, when: When, said: str) -> None:
+        bench.approve()
+        bench.crm.disturb(when, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert bench.said("old-9") == [said]
+        assert bench.problems() == ()
+
+    def test_half_a_batch_is_told_record_by_record(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.disturb(When.HALF, OutcomeUnknownError("no answer"))
+        bench.run()
+        gone = {key for key in (f"old-{number}" for number in range(10)) if key not in bench.leads()}
+        for number in range(10):
+            said = bench.said(f"old-{number}")
+            assert (f"old-{number}" in gone) == bool({"confirmed", "already-absent"} & set(said)), said
+
+    def test_a_doubt_that_cannot_be_resolved_stays_and_blocks_new_work_there(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        bench.crm.unreadable = True
+        assert bench.run().exit_status == 1
+        left = old(bench)
+        assert len(left) == 6
+        second = bench.run()
+        assert second.exit_status == 1
+        assert second.reconciled[0].unresolved
+        assert "in doubt" in second.steps[0].reasons[0]
+        assert old(bench) == left
+        bench.crm.unreadable = False
+        assert bench.run().exit_status == 0
+        assert old(bench) == set()
+        assert bench.said("old-9") == ["already-absent"]
+
+    def test_a_system_that_cannot_be_reached_fails_alone(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(), rule("shop.orders", system="shop", dataset="orders", starts="ordered"))
+        fill(bench)
+        bench.shop.put("orders", "a", {"ordered": bench.now - 400 * DAY})
+        bench.approve()
+        bench.crm.unreachable = ConnectorError("The CRM cannot be reached.", "unavailable")
+        report = bench.run()
+        assert [step.status for step in report.steps] == [Status.FAILED, Status.DONE]
+        assert report.steps[0].reasons == ("The CRM cannot be reached.",)
+        assert bench.shop.keys("orders") == set()
+
+    def test_too_many_failures_end_the_step(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, more="guards: {errors: 3}", batch_size=2)
+        fill(bench)
+        bench.approve()
+        bench.crm.refusing = {(f"old-{number}",) for number in range(10)}
+        report = bench.run()
+        assert sum(report.steps[0].outcomes.values()) == 4
+        assert "the rest was left alone" in report.steps[0].reasons[0]
+
+    def test_a_run_that_is_told_to_stop_finishes_the_batch_in_hand(self, bench: Workbench) -> None:
+        bench.approve()
+        report = bench.run(stop=lambda: bench.crm.acts > 0)
+        assert (report.exit_status, report.status) == (130, Status.INTERRUPTED)
+        assert len(old(bench)) == 6
+        assert bench.problems() == ()
+
+    def test_a_connector_that_answers_too_little_leaves_no_false_entry(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+        honest = bench.crm.disturbed
+        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, act, refs: honest(act, refs)[:-1])
+        bench.run()
+        assert bench.said("old-9") == ["already-absent"]
+
+
+class TestGuards:
+    def test_a_refusal_changes_nothing(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(limits="{records: 9, share: 100%, undatable: 100%}"))
+        fill(bench)
+        bench.approve()
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].status) == (4, Status.REFUSED)
+        assert bench.crm.acts == 0
+
+    def test_the_daily_cap_counts_across_runs_and_crashes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        bench = Workbench(tmp_path, rule(limits="{records: 14, share: 100%, undatable: 100%}"))
+        fill(bench)
+        bench.approve()
+
+        def die(name: str) -> None:
+            if name == "concluded" and bench.crm.acts == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(points, "hook", die)
+        with pytest.raises(KeyboardInterrupt):
+            bench.run()
+        monkeypatch.undo()
+        for number in range(10, 15):
+            bench.lead(f"old-{number}", 400)
+        assert len(old(bench)) == 7
+        assert "8 were done in the last 24 hours" in bench.run().steps[0].reasons[0]
+        assert len(old(bench)) == 7
+        bench.later(2 * DAY)
+        assert bench.run().exit_status == 0
+
+    def test_a_clock_set_back_stops_everything_until_a_person_says_it_is_right(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.run()
+        bench.lead("old-again", 400)
+        bench.now -= 3 * DAY
+        report = bench.run()
+        assert report.exit_status == 4
+        assert "set back" in report.steps[0].reasons[0]
+        assert bench.run().exit_status == 4
+        assert bench.leads() >= {"old-again"}
+        bench.approve_clock()
+        assert bench.run().exit_status == 0
+        assert bench.run().exit_status == 0
+        assert "old-again" not in bench.leads()
+
+    def test_a_clock_that_leaped_ahead_deletes_nothing(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.run()
+        bench.now += 4000 * DAY
+        assert bench.run().exit_status == 4
+        assert len(bench.leads()) == 11
+
+    def test_a_system_whose_clock_contradicts_ours_is_left_alone(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.clock = bench.now - 700 * DAY
+        assert bench.run().steps[0].status is Status.REFUSED
+        assert bench.crm.acts == 0
+
+    @pytest.mark.parametrize(
+        "forged", ["CAST(replace(leaf, 'staff-1', 'staff-2') AS BLOB)", "replace(leaf, 'staff-1', 'staff-2')", "7", "x''"]
+    )
+    def test_a_log_that_does_not_verify_stops_everything(self, bench: Workbench, forged: str) -> None:
+        bench.approve()
+        with closing(sqlite3.connect(bench.folder / "state" / "log.db")) as database, database:
+            database.execute(f"UPDATE log_leaves SET leaf = {forged} WHERE idx = 1")  # noqa: S608 - words of this test
+        with pytest.raises(AuditError, match="does not verify"):
+            bench.run()
+        assert bench.crm.acts == 0
+
+
+class TestPlans:
+    def test_a_dry_run_changes_nothing_and_needs_no_state(self, bench: Workbench) -> None:
+        (step,) = bench.plan()
+        assert step.plan is not None
+        assert (step.plan.population, step.plan.due, step.plan.undatable, sum(step.plan.kept.values())) == (21, 10, 1, 10)
+        assert bench.crm.acts == 0
+        assert not (bench.folder / "state").exists()
+
+    def test_a_later_moment_finds_more(self, bench: Workbench) -> None:
+        due = [step.plan.due for step in bench.plan(bench.now + 66 * DAY) if step.plan]
+        assert due > [10]
+
+    def test_a_rule_that_wants_plans_does_only_what_the_approved_one_names(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(approval="plan"))
+        fill(bench)
+        bench.approve()
+        assert bench.run().steps[0].status is Status.AWAITING
+        bench.approve_plan(bench.plan_file())
+        bench.lead("old-late", 500)
+        bench.lead("old-1", 2000)
+        report = bench.run()
+        assert report.exit_status == 4
+        assert old(bench) == {"old-late", "old-1"}
+        assert "2 more records" in report.steps[0].reasons[0]
+
+    def test_an_approved_plan_expires(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(approval="plan"))
+        fill(bench)
+        bench.approve()
+        bench.approve_plan(bench.plan_file())
+        bench.later(31 * DAY)
+        assert bench.run().steps[0].status is Status.AWAITING
+
+    def test_a_plan_for_another_version_of_the_rule_is_refused(self, bench: Workbench) -> None:
+        file = bench.plan_file()
+        bench.write_rules(rule(bounds="delete_after: {period: P11M, counted: day-end}"))
+        with pytest.raises(ConfigurationError, match="another version of rule"):
+            bench.approve_plan(file)
+
+    @pytest.mark.parametrize("damage", ["cut", "bit", "line", "empty"])
+    def test_a_damaged_plan_file_is_refused(self, bench: Workbench, damage: str) -> None:
+        file = bench.plan_file()
+        text = file.read_text()
+        lines = text.splitlines(keepends=True)
+        damaged = {
+            "cut": text[:-20],
+            "bit": text.replace('"f":"', '"f":"A', 1),
+            "line": "".join(lines[:1] + lines[2:]),
+            "empty": "",
+        }
+        file.write_text(damaged[damage])
+        with pytest.raises(ConfigurationError, match="Make it anew"):
+            bench.approve_plan(file)
+
+    def test_a_plan_file_names_no_record(self, bench: Workbench) -> None:
+        assert "old-" not in bench.plan_file().read_text()
+        assert bench.plan_file().stat().st_mode & 0o077 == 0
+
+
+def test_no_key_is_ever_told(bench: Workbench) -> None:
+    """Neither what a run reports nor what it keeps names a record."""
+    bench.lead("canary@example.org", 700)
+    bench.approve()
+    bench.crm.refusing.add(("canary@example.org",))
+    report = bench.run()
+    assert "canary" not in repr(report)
+    for file in (bench.folder / "state").rglob("*"):
+        assert not file.is_file() or b"canary" not in file.read_bytes(), file.name
