@@ -75,7 +75,7 @@ def _against(column: Column, strategy: Strategy, *, unique: bool, referred: bool
     needed = _length(strategy)
     if length is not None and needed > length:
         return f"it holds {length} characters, and {needed} are needed"
-    if needed and isinstance(column.type, (sa.Integer, sa.Numeric, sa.DateTime, sa.Date, sa.Boolean, sa.Uuid)):
+    if needed and isinstance(column.type, (sa.Integer, sa.Numeric, sa.Float, sa.DateTime, sa.Date, sa.Boolean, sa.Uuid)):
         return "it does not hold text"
     return None
 

@@ -34,7 +34,7 @@ class Form(StrEnum):
 def form_of(date_column: DateColumn, column_type: sa.types.TypeEngine[object], dialect: str) -> Form | None:
     """Tell how a column of this type holds this kind of date; None where it cannot."""
     if dialect == "sqlite":
-        numeric = isinstance(column_type, (sa.Integer, sa.Numeric))
+        numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float))
         if date_column.kind == "epoch":
             return Form.NUMBER if numeric else None
         # Whatever such a column is declared as, SQLite holds its dates as text.
@@ -42,7 +42,7 @@ def form_of(date_column: DateColumn, column_type: sa.types.TypeEngine[object], d
     if date_column.kind == "epoch":
         # Single precision cannot hold a second of our days.
         single = type(column_type).__name__ == ("REAL" if dialect == "postgresql" else "FLOAT")
-        return Form.NUMBER if isinstance(column_type, (sa.Integer, sa.Numeric)) and not single else None
+        return Form.NUMBER if isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float)) and not single else None
     if isinstance(column_type, sa.String) and not isinstance(column_type, sa.Enum):
         return Form.TEXT
     match date_column.kind:

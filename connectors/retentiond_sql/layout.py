@@ -265,7 +265,7 @@ def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:
     """False where MariaDB would compare anyway, and find every text equal to 0."""
     if value is None or isinstance(column_type, sa.types.NullType):
         return True
-    numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Boolean)) or type(column_type).__name__ == "BIT"
+    numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float, sa.Boolean)) or type(column_type).__name__ == "BIT"
     return numeric is not isinstance(value, str)
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -98,10 +99,17 @@ def trouble_of(error: sa.exc.DBAPIError) -> Trouble:
     if type(driver).__module__.startswith("psycopg"):
         state: str | None = getattr(driver, "sqlstate", None)
         if state is None:  # the client library itself: no server was reached, or it is gone
+            if _turned_away(getattr(driver, "pgconn", None)):
+                return Trouble.FORBIDDEN
             return Trouble.LOST if isinstance(error, sa.exc.OperationalError) else Trouble.UNREADABLE
         return _POSTGRESQL.get(state) or _POSTGRESQL_CLASSES.get(state[:2], Trouble.REFUSED)
     number = driver.args[0] if driver is not None and driver.args else None
     return next((trouble for trouble, numbers in _MYSQL.items() if number in numbers), Trouble.REFUSED)
+
+
+def _turned_away(attempt: Any) -> bool:
+    """True where a server asked for a password and never let us in: the client library tells no code for that."""
+    return attempt is not None and attempt.backend_pid == 0 and (attempt.needs_password or attempt.used_password)
 
 
 _SENTENCES = {

@@ -37,6 +37,9 @@ _DURABLE = {"on", "remote_apply"}
 _FAR = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.glusterfs"}
 )
+FSYNC = "fsync"
+"""The setting by which a PostgreSQL server keeps what it committed through a power cut."""
+
 _MIGRATING = 0x7265746E  # the advisory lock under which one process at a time builds tables
 
 
@@ -228,7 +231,7 @@ def refuse_without_fsync(engine: sa.Engine) -> None:
     if is_sqlite(engine):
         return  # synchronous=FULL was read back when the file was opened
     with translated(), engine.connect() as connection:
-        if connection.execute(sa.text("SELECT current_setting('fsync')")).scalar_one() != "on":
+        if connection.execute(sa.select(sa.func.current_setting(FSYNC))).scalar_one() != "on":
             raise StateError("The PostgreSQL server runs with fsync=off: a power cut takes back what it committed. Switch it on.")
 
 

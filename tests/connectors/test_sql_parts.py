@@ -28,7 +28,8 @@ def shop(database: sa.URL) -> Iterator[World]:
     for world in opened(database):
         world.do(
             CUSTOMERS,
-            "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER, FOREIGN KEY (customer) REFERENCES customers (id))",
+            "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER, "
+            "FOREIGN KEY (customer) REFERENCES customers (id))",
             "CREATE TABLE items (id INTEGER NOT NULL PRIMARY KEY, order_id INTEGER, "
             "FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)",
             "CREATE TABLE mails (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER)",

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from retentiond_sql.grants import granted, parse_grant
 from support.services import Server
 from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, dataset, opened
 
 from retentiond.connector import Action, ConnectorError
+from retentiond_sql.grants import granted, parse_grant
 
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
@@ -97,7 +97,8 @@ def test_a_view_refuses(shop: World) -> None:
 def test_triggers_are_told_of(shop: World) -> None:
     statement = {
         "sqlite": "CREATE TRIGGER copies AFTER DELETE ON customers BEGIN SELECT 1; END",
-        "postgresql": "CREATE TRIGGER copies AFTER DELETE ON customers FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "postgresql": "CREATE TRIGGER copies BEFORE UPDATE ON customers FOR EACH ROW "
+        "EXECUTE FUNCTION suppress_redundant_updates_trigger()",
         "mysql": "CREATE TRIGGER copies AFTER DELETE ON customers FOR EACH ROW SET @x = 1",
     }
     shop.do(statement[shop.kind])
@@ -106,7 +107,8 @@ def test_triggers_are_told_of(shop: World) -> None:
 
 def test_the_table_for_blocked_records_must_take_them_whole(shop: World) -> None:
     shop.do(
-        "CREATE TABLE archive (id INTEGER NOT NULL PRIMARY KEY, closed_at {instant}, status {text}, blocked {bool}, why {text} NOT NULL)"
+        "CREATE TABLE archive (id INTEGER NOT NULL PRIMARY KEY, closed_at {instant}, status {text}, blocked {bool}, "
+        "why {text} NOT NULL)"
     )
     told = findings(shop, BLOCK, block={"moved_to": "archive"})
     assert "lacks the columns name" in told
@@ -148,7 +150,7 @@ def test_a_sqlite_file_that_cannot_be_written_refuses(sqlite: sa.URL, monkeypatc
 
 
 @pytest.fixture
-def limited(shop: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, str]]:
+def limited(shop: World, request: pytest.FixtureRequest) -> Iterator[tuple[World, str]]:
     """A shop, and a role without any right that its connection uses."""
     if shop.kind == "sqlite":
         pytest.skip("SQLite has no roles.")
@@ -220,7 +222,7 @@ def test_mariadb_tells_who_cannot_see_all_foreign_keys(mariadb: sa.URL, mariadb_
             mariadb_server.execute(f"DROP USER {role}")
 
 
-def test_rows_that_a_policy_hides_are_never_taken_for_absent(postgresql: sa.URL, postgresql_server: Server) -> None:
+def test_rows_that_a_policy_hides_are_never_taken_for_absent(postgresql: sa.URL) -> None:
     for world in opened(postgresql):
         world.do(CUSTOMERS, "INSERT INTO customers (id) VALUES (1)", "ALTER TABLE customers ENABLE ROW LEVEL SECURITY")
         assert findings(world) == ""  # the owner sees everything
@@ -235,7 +237,8 @@ def test_a_table_that_others_inherit_from_refuses_and_a_partitioned_one_does_not
         world.do(CUSTOMERS, "CREATE TABLE special () INHERITS (customers)")
         assert "inherit from the table" in findings(world)
         world.do(
-            "CREATE TABLE logs (id integer NOT NULL, closed_at timestamptz NOT NULL, PRIMARY KEY (id, closed_at)) PARTITION BY RANGE (closed_at)",
+            "CREATE TABLE logs (id integer NOT NULL, closed_at timestamptz NOT NULL, PRIMARY KEY (id, closed_at)) "
+            "PARTITION BY RANGE (closed_at)",
             "CREATE TABLE logs_2020 PARTITION OF logs FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
         )
         options = dataset(table="logs", key=["id", "closed_at"])
@@ -277,6 +280,6 @@ def test_a_server_that_may_forget_is_told_of(shop: World) -> None:
 )
 def test_grants_are_read_as_mariadb_writes_them(
     line: str, right: str, table: str | None, columns: tuple[str, ...], held: bool
-) -> None:  # noqa: FBT001
+) -> None:
     grant_read = parse_grant(line)
     assert granted([grant_read] if grant_read else [], right, "shop", table, columns) is held

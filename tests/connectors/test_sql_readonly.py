@@ -47,7 +47,7 @@ def test_a_write_outside_of_any_transaction_is_refused_as_well(world: World, sta
         if world.kind == "postgresql":
             raw.autocommit = True  # where psycopg's own read-only flag does nothing
         if world.kind == "mysql":
-            raw.autocommit(True)  # type: ignore[operator] - PyMySQL's is a method
+            raw.autocommit(True)
         cursor = raw.cursor()
         with pytest.raises(Exception) as caught:  # noqa: PT011 - each driver has its own
             cursor.execute(statement)

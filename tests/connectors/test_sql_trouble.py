@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from retentiond_sql.deleting import SqlDeleter
-from retentiond_sql.fence import Fence
-from retentiond_sql.session import Session
 from support.services import Server
 from support.sql_world import CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, opened
 
@@ -25,6 +22,9 @@ from retentiond.connector import (
     RecordRef,
     TransientConnectorError,
 )
+from retentiond_sql.deleting import SqlDeleter
+from retentiond_sql.fence import Fence
+from retentiond_sql.session import Session
 
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
@@ -223,16 +223,19 @@ def test_a_wrong_password_is_no_transient_error_and_is_not_told(
     postgresql: sa.URL, postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "canary-password")
-    postgresql_server.execute("CREATE ROLE someone LOGIN PASSWORD 'another'", "CREATE DATABASE with_password OWNER someone")
+    postgresql_server.execute(
+        "CREATE ROLE with_password LOGIN PASSWORD 'another'", "CREATE DATABASE with_password OWNER with_password"
+    )
     try:
-        for world in opened(postgresql.set(username="someone", database="with_password")):
+        for world in opened(postgresql.set(username="with_password", database="with_password")):
             with pytest.raises(ConnectorError) as caught:
                 world.reader(dataset(), password={"environment": "DATABASE_PASSWORD"})
+            assert not isinstance(caught.value, TransientConnectorError)
             assert "canary-password" not in str(caught.value)
             monkeypatch.setenv("DATABASE_PASSWORD", "another")
             world.reader(dataset(), password={"environment": "DATABASE_PASSWORD"}).close()
     finally:
-        postgresql_server.execute("DROP DATABASE with_password", "DROP ROLE someone")
+        postgresql_server.execute("DROP DATABASE with_password", "DROP ROLE with_password")
 
 
 def test_errors_hold_nothing_of_the_driver_and_of_the_data(shop: World) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,3 +142,10 @@ def test_nobody_uses_the_arithmetic_that_takes_a_year_for_365_days() -> None:
         if isinstance(node, ast.AnnAssign) and "timedelta" in ast.unparse(node.annotation)
     ]
     assert found == []
+
+
+def test_the_contributors_page_tells_what_each_module_is_for() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    told = Counter(re.findall(r"^\| `(?:[a-z/_]+/)?([a-z_]+\.py)` \|", page, re.MULTILINE))
+    ours = Counter(name for path, _tree in modules() if "/migrations/" not in path and (name := Path(path).name) != "__init__.py")
+    assert told == ours, "mend the tables in docs/explanation/architecture.md"

@@ -66,6 +66,8 @@ class OpenBatch:
     salt: bytes = field(repr=False)
     kid: str = ""
     """Under which epoch's key its handles were made."""
+    pairs: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False, compare=False)
+    """Handle and identity of each record, as far as they are known already; empty after a restart."""
 
     def packed(self) -> bytes:
         """What a later process needs to look the batch up and conclude it."""

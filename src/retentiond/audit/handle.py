@@ -13,9 +13,18 @@ from retentiond.model.record import RecordRef, Target
 
 def lp(*parts: str | bytes) -> bytes:
     """Each part with its length before it, so that no two lists of parts give the same bytes."""
-    # A key component may be any text a file system or database allows, lone surrogates included.
-    encoded = [part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass") for part in parts]
-    return b"".join(len(part).to_bytes(4) + part for part in encoded)
+    joined = b""
+    for part in parts:
+        # A key component may be any text a file system or database allows, lone surrogates included.
+        encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+        joined += len(encoded).to_bytes(4) + encoded
+    return joined
+
+
+# Being a mere sequence of parts, `lp` may be made in pieces; these stand before each record ever written.
+_KEY_ID, _REF, _FP, _RC = (lp(f"retentiond/{word}/1") for word in ("k_id", "ref", "fp", "rc"))
+_HASH = (32).to_bytes(4)
+"""The length before a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +37,7 @@ class EpochKey:
 
     def handle(self, target: Target, key: tuple[str, ...]) -> bytes:
         """The record's handle, 32 bytes."""
-        where = (target.system, target.dataset, lp(*key))
-        key_id = self._mac(lp("retentiond/k_id/1", *where))
-        return hashlib.sha256(lp("retentiond/ref/1", key_id, *where)).digest()
+        return self._handle(lp(target.system, target.dataset, lp(*key)))
 
     def fingerprint(self, target: Target, ref: RecordRef) -> bytes:
         """A keyed digest of what decided about the record, 32 bytes; differs after any such change."""
@@ -38,9 +45,19 @@ class EpochKey:
 
     def identity(self, target: Target, ref: RecordRef) -> bytes:
         """A keyed digest of what never changes in the record's life; empty where the data set declares nothing such."""
-        if not ref.identity:
-            return b""
-        return self._mac(lp("retentiond/fp/1", target.system, target.dataset, lp(*ref.key), *ref.identity))
+        return self._identity(lp(target.system, target.dataset, lp(*ref.key)), ref)
+
+    def pairs(self, target: Target, records: Sequence[RecordRef]) -> list[tuple[bytes, bytes]]:
+        """Handle and identity of each record, in order."""
+        place = lp(target.system, target.dataset)
+        who = [place + lp(lp(*ref.key)) for ref in records]
+        return [(self._handle(one), self._identity(one, ref)) for one, ref in zip(who, records, strict=True)]
+
+    def _handle(self, who: bytes) -> bytes:
+        return hashlib.sha256(_REF + _HASH + self._mac(_KEY_ID + who) + who).digest()
+
+    def _identity(self, who: bytes, ref: RecordRef) -> bytes:
+        return self._mac(_FP + who + lp(*ref.identity)) if ref.identity else b""
 
     def _mac(self, message: bytes) -> bytes:
         return hmac.digest(self.secret, message, "sha256")
@@ -58,7 +75,7 @@ def salt(batch_salt: bytes, number: int) -> bytes:
 
 def commitment(record_salt: bytes, ref: bytes, identity: bytes) -> bytes:
     """What stands in the log for one record: hides it, and can be opened by who has its salt and handle."""
-    return hashlib.sha256(lp("retentiond/rc/1", record_salt, ref, identity)).digest()
+    return hashlib.sha256(_RC + lp(record_salt, ref, identity)).digest()
 
 
 def commitments(batch_salt: bytes, handles: Sequence[tuple[bytes, bytes]]) -> list[bytes]:

@@ -8,21 +8,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
-from retentiond.audit.handle import EpochKey, commitments, items
-from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, work_key
+from retentiond.audit.handle import commitments, items
+from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, with_new_epoch, work_key
 from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaf, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
-from retentiond.audit.stored import latest_leaves, regrown, stored_tree
+from retentiond.audit.stored import latest_leaves, regrown, stored_leaves, stored_tree
 from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
-from retentiond.database import migrate, open_database, translated
+from retentiond.database import migrate, open_database, refuse_without_fsync, translated
 from retentiond.errors import AuditError, StateError
 from retentiond.lock import exclusive
 from retentiond.model.record import Outcome, OutcomeKind, RecordRef, Target
@@ -37,6 +38,7 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
     Raises `StateError` where another process writes it, `AuditError` where it cannot be written or differs from what was
     last signed.
     """
+    _make_directory(place.state)
     with exclusive(place.state / "log.lock", "the deletion log"):
         try:
             engine = open_database(place.database)
@@ -44,13 +46,17 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
             raise AuditError(str(error)) from None
         try:
             with _written():
+                refuse_without_fsync(engine)
                 migrate(engine, "retentiond.audit:migrations")
-            with translated(), engine.connect() as connection:
+            with _written(), engine.begin() as connection:
                 begun = stored_tree(connection).size > 0
+                used = _newest_kid(connection)
             log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
             if not begun:
                 log.begin(now, software)
+            log.check_beginning()
             log.check_last_signed()
+            log.turn_of_the_year(now, used)
             yield log
         finally:
             engine.dispose()
@@ -75,6 +81,28 @@ class DeletionLog:
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
         self.event("log-start", now, origin=self._place.origin, generation=1, vkey=key, software=software)
+
+    def check_beginning(self) -> None:
+        """Raise `AuditError` where the log was begun under another name or another signing key."""
+        with _written(), self._engine.begin() as connection:
+            first = _leaf(connection, 0)
+        if (first.get("origin"), first.get("vkey")) != (self._place.origin, str(self._keys.signer.verifier)):
+            raise AuditError(
+                "The deletion log was begun under another name or signing key. Restore the key from its backup, and `origin` in "
+                "the settings; a new name needs a new state directory."
+            )
+
+    def turn_of_the_year(self, now: datetime, used: str | None) -> None:
+        """Begin a new epoch where the year of `now` (aware UTC) has none; `used` is the newest epoch a batch was made under.
+
+        Raises `AuditError` where the key of `used` is gone: it must not be made anew under the same name.
+        """
+        if used is not None and used not in {epoch.kid for epoch in self._keys.epochs}:
+            raise AuditError(f"The key {used}, which the log's handles hang on, is gone. Restore the keys from their backup.")
+        if now.year > int(self._keys.epoch.kid.partition("-")[0]):
+            # The entry goes first: a key that the log tells of and nobody made is made at the next start.
+            self.event("key", now, what="epoch", op="created", kid=f"{now.year}-1")
+            self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, now.year)
 
     def check_last_signed(self) -> None:
         """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
@@ -113,7 +141,7 @@ class DeletionLog:
         epoch = self._keys.epoch
         salt = secrets.token_bytes(32)
         number = f"{intent.run}.{next(self._numbers)}"
-        found = _handles(epoch, intent.target, records)
+        found = epoch.pairs(intent.target, records)
         fields = intent.fields | {
             "batch": number,
             "kid": epoch.kid,
@@ -123,8 +151,8 @@ class DeletionLog:
         leaf = event_leaf("intent", now, fields)
         with _written(), self._engine.begin() as connection:
             index = self._append(connection, [leaf], now)
-            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid)
-            body = sealed(work_key(self._keys.folder), batch.packed(), f"{self._place.origin} {index}")
+            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found))
+            body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
             connection.execute(sa.insert(salts).values(idx=index, salt=salt))
             connection.execute(sa.insert(work).values(idx=index, body=body))
         return batch
@@ -141,7 +169,7 @@ class DeletionLog:
         epoch = next((one for one in self._keys.epochs if one.kid == batch.kid), None)
         if epoch is None:
             raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
-        found = _handles(epoch, batch.intent.target, batch.records)
+        found = batch.pairs or epoch.pairs(batch.intent.target, batch.records)
         hidden = commitments(batch.salt, found)
         written = [
             outcome_leaf(batch.index, number, outcome, one)
@@ -165,7 +193,7 @@ class DeletionLog:
         """The batches that were intended and never concluded, oldest first; their dates are not kept."""
         with _written(), self._engine.connect() as connection:
             rows = connection.execute(sa.select(work).order_by(work.c.idx)).all()
-        secret = work_key(self._keys.folder) if rows else b""
+        secret = work_key(self._keys.folder, make=False) if rows else b""
         return [OpenBatch.unpacked(row.idx, unsealed(secret, bytes(row.body), f"{self._place.origin} {row.idx}")) for row in rows]
 
     def checkpoint(self, now: datetime) -> Checkpoint:
@@ -255,8 +283,27 @@ class DeletionLog:
                 connection.close()
 
 
-def _handles(epoch: EpochKey, target: Target, records: Sequence[RecordRef]) -> list[tuple[bytes, bytes]]:
-    return [(epoch.handle(target, ref.key), epoch.identity(target, ref)) for ref in records]
+def _make_directory(state: Path) -> None:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
+        ) from None
+
+
+def _leaf(connection: sa.Connection, index: int) -> dict[str, Any]:
+    found = next(stored_leaves(connection, index, index + 1), None)
+    try:
+        return read_leaf(found[1] if found else b"")
+    except ValueError:
+        raise AuditError(f"Entry {index} of the deletion log cannot be read. Restore the log from its backup.") from None
+
+
+def _newest_kid(connection: sa.Connection) -> str | None:
+    """The epoch under which the newest batch was made; None where there is no batch."""
+    newest = connection.execute(sa.select(sa.func.max(salts.c.idx))).scalar_one()
+    return None if newest is None else str(_leaf(connection, newest).get("kid"))
 
 
 @contextmanager

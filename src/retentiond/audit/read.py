@@ -14,7 +14,7 @@ from retentiond.audit.keys import open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
 from retentiond.audit.stored import stored_leaves, stored_tree
-from retentiond.audit.tables import handles, work
+from retentiond.audit.tables import REF_START, handles, work
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -98,7 +98,8 @@ class LogReader:
         """The outcomes about one record, oldest first; needs the log's keys. Empty says only that this log tells of none."""
         keys = open_keys(self._place.state, self._place.origin, 0, make=False)
         refs = [epoch.handle(target, key) for epoch in keys.epochs]
-        wanted = sa.select(handles.c.idx).where(handles.c.ref.in_(refs)).order_by(handles.c.idx)
+        starts = [ref[:8] for ref in refs]
+        wanted = sa.select(handles.c.idx).where(REF_START.in_(starts), handles.c.ref.in_(refs)).order_by(handles.c.idx)
         return [self.entry(index) for index in self._connection.execute(wanted).scalars()]
 
     def _intent_fits(self, fields: Mapping[str, Any], known: dict[int, bool], rule: str | None, run: str | None) -> bool:

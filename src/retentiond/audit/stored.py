@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from retentiond.audit.tables import head, leaves
+from retentiond.audit.tables import handles, head, leaves
 from retentiond.audit.tree import Range
 from retentiond.errors import AuditError
 
@@ -39,6 +39,18 @@ def latest_leaves(connection: sa.Connection) -> Iterator[tuple[int, bytes]]:
 def _bytes(value: object) -> bytes:
     """What is stored, as bytes; SQLite keeps values of any type in any column, and whoever tampers may leave one there."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+def stored_handles(connection: sa.Connection) -> Iterator[tuple[int, bytes, bytes]]:
+    """Index of the outcome, handle and identity of each record the log tells of, in order; memory stays constant."""
+    start = 0
+    while True:
+        wanted = sa.select(handles).where(handles.c.idx >= start).order_by(handles.c.idx).limit(PAGE)
+        page = connection.execute(wanted).all()
+        yield from ((row.idx, bytes(row.ref), bytes(row.identity)) for row in page)
+        if len(page) < PAGE:
+            return
+        start = page[-1].idx + 1
 
 
 def stored_tree(connection: sa.Connection, *, lock: bool = False) -> Range:

@@ -26,12 +26,15 @@ leaves = sa.Table(
 handles = sa.Table(
     "log_handles",
     metadata,
-    sa.Column("ref", sa.LargeBinary(32), primary_key=True),
-    sa.Column("idx", sa.BigInteger, primary_key=True),
+    sa.Column("idx", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("ref", sa.LargeBinary(32), nullable=False),
     sa.Column("identity", sa.LargeBinary(32), nullable=False),
-    sqlite_with_rowid=False,
+    sa.Index("log_handles_by_ref", sa.text("substr(ref, 1, 8)")),
 )
-"""Which outcome is about which record; can be deleted without harm to the log."""
+"""By the index of an outcome, which record it is about; the log proves what it proves without them."""
+
+REF_START = sa.literal_column("substr(ref, 1, 8)", sa.LargeBinary)
+"""What the index on handles holds: enough to find one, and a fifth of its room."""
 
 salts = sa.Table(
     "log_salts",

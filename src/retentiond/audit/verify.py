@@ -11,13 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retentiond.audit.handle import commitment, salt
 from retentiond.audit.leaf import ALLOWED, kind_of, raw, read_leaf
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
-from retentiond.audit.stored import stored_leaves, stored_tree
-from retentiond.audit.tables import checkpoints, work
+from retentiond.audit.stored import stored_handles, stored_leaves, stored_tree
+from retentiond.audit.tables import checkpoints, salts, work
+from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
 from retentiond.audit.tree import Range
-from retentiond.errors import AuditError
+from retentiond.database import DatabaseError, Fault
+from retentiond.errors import AuditError, StateError
 from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
 
 MOST_TOLD = 20
@@ -53,15 +56,32 @@ def verify_log(place: LogPlace, vkey: str | None = None, checkpoint: Path | None
     `checkpoint` is a signed checkpoint from elsewhere, which the log must still contain. Raises `StateError` where there is no
     log, `AuditError` where the key cannot be read.
     """
+    if vkey is None and not place.public_key.exists() and not place.last_signed.exists():
+        with reading(place):  # says where there is no log at all
+            pass
     return verify(place, _key(place, vkey), _elsewhere(checkpoint))
 
 
 def verify(place: LogPlace, key: VerifierKey, elsewhere: str | None = None) -> Verification:
-    """Check the log at `place` with the key at hand."""
+    """Check the log at `place` with the key at hand; raises `StateError` where there is none, and none was ever signed."""
     problems = _Problems()
     signed = _signed_before(place, key, problems)
     if elsewhere is not None:
         _take(signed, elsewhere, key, "The checkpoint you gave", problems)
+    try:
+        return _verify(place, key, signed, problems)
+    except DatabaseError as error:
+        if error.fault not in {Fault.DAMAGED, Fault.REFUSED}:
+            raise  # it may be in the best of orders; nobody could look
+        problems.add(str(error))
+    except StateError:
+        if not place.last_signed.exists():
+            raise
+        problems.add(f"The log is gone, though {place.last_signed} says that it was signed. Restore it from its backup.")
+    return Verification(0, Range().root().hex(), 0, 0, 0, tuple(problems.found))
+
+
+def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Problems) -> Verification:
     with reading(place) as connection:
         rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size)).all()
         for row in rows:
@@ -70,16 +90,17 @@ def verify(place: LogPlace, key: VerifierKey, elsewhere: str | None = None) -> V
             pass  # a crash came between the file and the row; the file is checked like any other
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
-        tree, batches = Range(), _Batches(problems)
+        edges = {row.size: bytes(row.tree) for row in rows}
+        tree, batches = Range(), _Batches(problems, _Openings(connection, problems))
         for expected, (index, leaf) in enumerate(stored_leaves(connection)):
             if index != expected:
                 problems.add(f"Entry {expected} is missing.")
                 break
-            _compare(tree, signed, problems)
+            _compare(tree, signed, edges, problems)
             tree = tree.grown((leaf,))
             batches.take(index, leaf, place.origin, key)
-        _compare(tree, signed, problems)
-        _compare_head(connection, tree, problems)
+        _compare(tree, signed, edges, problems)
+        _compare_head(connection, tree, batches.last_at, problems)
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
     for size, (_, what) in signed.items():
         if size > tree.size:
@@ -142,12 +163,14 @@ def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: _Pr
         problems.add(f"{what} and {other[1]} tell of two different histories of {checkpoint.size} entries.")
 
 
-def _compare(tree: Range, signed: _Signed, problems: _Problems) -> None:
+def _compare(tree: Range, signed: _Signed, edges: Mapping[int, bytes], problems: _Problems) -> None:
     if tree.size in signed and tree.root() != signed[tree.size][0]:
         problems.add(f"The first {tree.size} entries are not those that were signed ({signed[tree.size][1]}).")
+    if edges.get(tree.size, tree.packed()) != tree.packed():
+        problems.add(f"The tree kept beside the checkpoint of size {tree.size} is another one.")
 
 
-def _compare_head(connection: sa.Connection, tree: Range, problems: _Problems) -> None:
+def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, problems: _Problems) -> None:
     try:
         head = stored_tree(connection)
     except AuditError as error:
@@ -155,10 +178,13 @@ def _compare_head(connection: sa.Connection, tree: Range, problems: _Problems) -
         return
     if head != tree:
         problems.add(f"The head tells of {head.size} entries, but the {tree.size} that are there are not those.")
+    if connection.execute(sa.select(HEAD.c.last_at)).scalar_one() != last_at:
+        problems.add("The head tells another moment for the last entry than the entry itself.")
 
 
 @dataclass(slots=True)
 class _Batch:
+    index: int
     number: str
     count: int
     items: str
@@ -167,11 +193,49 @@ class _Batch:
     counts: Counter[str] = field(default_factory=Counter)
 
 
+class _Openings:
+    """The handles, which have to open the commitments in the entries: otherwise nothing could be found, or the wrong record."""
+
+    def __init__(self, connection: sa.Connection, problems: _Problems) -> None:
+        self._connection = connection
+        self._problems = problems
+        self._following = stored_handles(connection)
+        self._next = next(self._following, None)
+        self._salt: tuple[int, bytes | None] = (-1, None)
+
+    def open(self, index: int, batch: _Batch, commitment_there: bytes) -> None:
+        """Compare the handle of the outcome at `index`, which is the next one of `batch`."""
+        self._pass(index)
+        stored, self._next = self._next, next(self._following, None) if self._next and self._next[0] == index else self._next
+        batch_salt = self._salt_of(batch.index)
+        if stored is None or stored[0] != index or batch_salt is None:
+            self._problems.add(f"The handles of the batch of entry {batch.index} are not whole; its records cannot be found.")
+        elif commitment(salt(batch_salt, batch.seen), stored[1], stored[2]) != commitment_there:
+            self._problems.add(f"The handle of entry {index} is that of another record.")
+
+    def close(self) -> None:
+        """Tell of handles behind the last entry."""
+        self._pass(None)
+
+    def _pass(self, index: int | None) -> None:
+        while self._next is not None and (index is None or self._next[0] < index):
+            self._problems.add(f"There is a handle for entry {self._next[0]}, which is no outcome.")
+            self._next = next(self._following, None)
+
+    def _salt_of(self, intent: int) -> bytes | None:
+        if self._salt[0] != intent:
+            found = self._connection.execute(sa.select(salts.c.salt).where(salts.c.idx == intent)).scalar_one_or_none()
+            self._salt = (intent, None if found is None else bytes(found))
+        return self._salt[1]
+
+
 class _Batches:
     """The arithmetic of batches: what was intended, what became of it, and that both agree."""
 
-    def __init__(self, problems: _Problems) -> None:
+    def __init__(self, problems: _Problems, openings: _Openings) -> None:
         self.open: dict[int, _Batch] = {}
+        self.last_at: str | None = None
+        self._openings = openings
         self._numbers: dict[str, int] = {}
         self._problems = problems
 
@@ -185,6 +249,7 @@ class _Batches:
         try:
             if index == 0 and (fields.get("kind"), fields.get("origin"), fields.get("vkey")) != ("log-start", origin, str(key)):
                 self._problems.add("The first entry is not the beginning of this log under this key.")
+            self.last_at = fields.get("at", self.last_at)
             if "kind" not in fields:
                 self._outcome(index, fields)
             elif fields.get("v") == 1:
@@ -193,7 +258,11 @@ class _Batches:
             self._problems.add(f"Entry {index} ({kind_of(fields)}) lacks something, or says something that cannot be.")
 
     def compare_open(self, put_aside: set[int]) -> None:
-        """Compare what is open with the rows put aside for open batches."""
+        """Compare what is open with the rows put aside for open batches, and end with the handles."""
+        self._openings.close()
+        for index, batch in self.open.items():
+            if batch.seen:
+                self._problems.add(f"The batch of entry {index} has outcomes and no conclusion; both are written together.")
         for index in self.open.keys() - put_aside:
             self._problems.add(f"The batch of entry {index} is open, but what is needed to look it up is gone.")
         for index in put_aside - self.open.keys():
@@ -203,7 +272,7 @@ class _Batches:
         if fields["kind"] == "intent":
             if fields["count"] < 1 or fields["batch"] in self._numbers:
                 self._problems.add(f"Entry {index} intends nothing, or a batch that was intended before.")
-            self.open[index] = _Batch(fields["batch"], fields["count"], fields["items"])
+            self.open[index] = _Batch(index, fields["batch"], fields["count"], fields["items"])
             self._numbers[fields["batch"]] = index
         elif fields["kind"] == "concluded":
             place = self._numbers.get(fields["batch"], -1)
@@ -228,6 +297,8 @@ class _Batches:
         kind, how = OutcomeKind(fields["o"]), How(fields["how"])
         if how not in ALLOWED[kind] or (fields.get("code") in FAILURE_CODES) != (kind is OutcomeKind.FAILED):
             self._problems.add(f"Entry {index} claims more than can be known.")
+        hidden = raw(fields["rc"])
+        self._openings.open(index, batch, hidden)
         batch.seen += 1
-        batch.digest.update(raw(fields["rc"]))
+        batch.digest.update(hidden)
         batch.counts[kind.value] += 1

@@ -19,7 +19,7 @@ from retentiond.report.shown import moment, shown
 
 By = Annotated[str, typer.Option("--by", metavar="STAFF-ID", help="Who approves: a staff id rather than a name; it is logged.")]
 
-approve = typer.Typer(no_args_is_help=True, help="Let a named person allow a rule's version, a plan, or the clock.")
+approve = typer.Typer(no_args_is_help=True, help="Allow a rule's version, a plan, or the clock.")
 
 
 @approve.command("rule")

@@ -21,7 +21,7 @@ def check(
         bool, typer.Option("--live", help="Also ask every system whether each rule's actions could be done.")
     ] = False,
 ) -> None:
-    """Check settings, policies and their cases; with --live also ask every system. Changes nothing."""
+    """Check settings, policies and their cases. With --live, also ask every system. Changes nothing."""
     settings = settings_of(context)
     for warning in settings.warnings():
         note(warning)

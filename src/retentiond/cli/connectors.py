@@ -12,7 +12,7 @@ from retentiond.report.systems import connectors_json, connectors_text
 
 
 def connectors(json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False) -> None:
-    """List the installed connectors and what each can do. Needs no settings."""
+    """List the installed connectors. Tells what each can do; needs no settings."""
     if json:
         say_json(connectors_json(installed()))
     else:

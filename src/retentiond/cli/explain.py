@@ -28,7 +28,7 @@ def explain(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
-    """Tell the fate of one record: its dates, each bound, the verdict, and what the deletion log says about it."""
+    """Tell the fate of one record. Its dates, each bound, the verdict, and what the deletion log says about it."""
     workplace = read_workplace(settings_of(context))
     target = target_of(dataset)
     moment = moment_of(as_of, utc_now())

@@ -34,7 +34,7 @@ def plan(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
-    """Show what would be done, what is kept and why, and what cannot be dated. Changes nothing."""
+    """Show what would be done, and change nothing. Tells what is due, what is kept and why, and what cannot be dated."""
     settings = settings_of(context)
     workplace = read_workplace(settings)
     now = utc_now()

@@ -24,7 +24,7 @@ def run(
     rule: Rules = None,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
-    """Do everything that is due and approved, read back that it happened, and write the deletion log."""
+    """Do now what is due and approved. Reads back that it happened, and writes the deletion log."""
     settings = settings_of(context)
     workplace = read_workplace(settings)
     workplace.chosen(rule or [])

@@ -28,7 +28,7 @@ def status(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
-    """Tell the last run, the next, what may act and whether the log verifies. Exit status 1 where runs were missed."""
+    """Tell whether all is alive and true. The last run and the next, what may act, whether the log verifies."""
     report = _look(read_workplace(settings_of(context)), utc_now())
     if json:
         say_json(status_json(report))

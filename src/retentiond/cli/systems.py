@@ -16,7 +16,7 @@ def systems(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
-    """List each configured data set: its connector, dates, actions and the rules that govern it. Asks no system."""
+    """List the configured data sets. With connector, dates, actions and the rules that govern them; asks no system."""
     workplace = read_workplace(settings_of(context))
     if json:
         say_json(systems_json(workplace))

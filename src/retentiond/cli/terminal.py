@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from retentiond.engine.values import Progress
@@ -60,14 +60,30 @@ def progress_bars(stream: TextIO | None = None) -> Iterator[Callable[[Progress],
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Bars(*columns, console=screen, transient=True) as bars:
-        tasks: dict[tuple[str, str, str], int] = {}
+    with Bars(*columns, console=screen) as bars:
+        planning: list[TaskID] = []
+        acting: dict[tuple[str, str], TaskID] = {}
+
+        def forget_planning() -> None:
+            while planning:
+                bars.remove_task(planning.pop())
 
         def show(progress: Progress) -> None:
-            name = (progress.rule, str(progress.action), progress.phase)
-            if name not in tasks:
-                verb = "planning" if progress.phase == "plan" else str(progress.action)
-                tasks[name] = bars.add_task(f"{shown(progress.rule)}: {verb}", total=progress.total)
-            bars.update(tasks[name], completed=progress.done, total=progress.total)  # type: ignore[arg-type]  # TaskID is an int
+            """One bar while something is planned; those of what was done stay, as a record of the run."""
+            step = (progress.rule, str(progress.action))
+            if progress.phase == "plan":
+                if progress.done == 0:
+                    forget_planning()
+                if not planning:
+                    planning.append(bars.add_task(f"{shown(progress.rule)}: planning {progress.action}", total=progress.total))
+                bars.update(planning[-1], completed=progress.done, total=progress.total)
+                return
+            forget_planning()
+            if step not in acting:
+                acting[step] = bars.add_task(f"{shown(progress.rule)}: {progress.action}", total=progress.total)
+            bars.update(acting[step], completed=progress.done, total=progress.total)
 
-        yield show
+        try:
+            yield show
+        finally:
+            forget_planning()

@@ -169,6 +169,7 @@ class Service:
             self.work.stop()
         get_logger().info("stopping", running=self.work is not None)
         self.notifier.stopping(self._status())
+        self._beat()
 
     def _reload(self) -> None:
         """Read settings and policies again: all of them take effect, from the next run on, or none."""

@@ -35,7 +35,8 @@ def cutoff_for(
 
     It is the least such bound: one microsecond, or one day, above the latest of those starts. With `plus` the date is
     one that the term starts that much later from. What is due is always admitted. What is admitted is due, except
-    where exact counting is not monotone: at month ends that are clamped and around changes of the clock.
+    where exact counting is not monotone: at month ends that are clamped and around changes of the clock. A day that a
+    zone left out altogether is admitted with the instant at which the next one began.
     """
     flags = Start(date.min, inclusive_end=inclusive_end, count_start_day=count_start_day)
     try:

@@ -151,12 +151,12 @@ def _ended(rule: Rule, stage: Stage, bound: Bound, start: Start | Reason, zone: 
 
 def _unknown(rule: Rule, starts: Mapping[Stage, Start | Reason]) -> Reason | None:
     """Why the record is undatable; None where it is not."""
+    needed = [starts[stage] for stage in (Stage.KEEP_AT_LEAST,) if stage in starts]
+    any_will_do = [starts[stage] for stage in (Stage.DELETE_AFTER, Stage.DELETE_BY) if stage in starts]
     if rule.action is Action.BLOCK:
         needed = [starts[Stage.BLOCK_AFTER]]
-        any_will_do: list[Start | Reason] = []
-    else:
-        needed = [starts[stage] for stage in (Stage.KEEP_AT_LEAST,) if stage in starts]
-        any_will_do = [starts[stage] for stage in (Stage.DELETE_AFTER, Stage.DELETE_BY) if stage in starts]
+    elif rule.keep_at_least is not None and rule.delete_after is None:
+        any_will_do = []  # the purpose ends with the duty, and a cap changes nothing about that
     missing = [start for start in needed if isinstance(start, Reason)]
     absent = [start for start in any_will_do if isinstance(start, Reason)]
     if len(absent) == len(any_will_do):

@@ -132,7 +132,7 @@ def test_what_the_format_does_not_know_is_not_written(kind: str, fields: dict[st
     ],
 )
 def test_what_is_no_leaf_is_refused(leaf: bytes) -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=r"leaf|field|fraction|ascii|JSON|Expecting|Extra"):
         read_leaf(leaf)
 
 

@@ -11,15 +11,18 @@ from retentiond.cli.crash import write_crash_report
 CANARY = "anna.beispiel@kunden.example"
 
 
-def _bug() -> Exception:
-    secret = CANARY
+def _look_up(secret: str) -> None:
+    nobody: dict[str, str] = {}
     try:
-        try:
-            {}[secret]
-        except KeyError as error:
-            raise ValueError(f"no row for {secret}") from error
-    except ValueError as error:
-        return error
+        nobody[secret]
+    except KeyError as error:
+        raise ValueError(f"no row for {secret}") from error
+
+
+def _bug() -> Exception:
+    with pytest.raises(ValueError, match=CANARY) as caught:
+        _look_up(CANARY)
+    return caught.value
 
 
 @pytest.fixture

@@ -152,6 +152,7 @@ def test_asked_to_stop_it_stops_and_says_so(workplace: Workplace, ear: Ear) -> N
     runs = Runs()
     assert service_of(workplace, Script(lambda: Word.STOP), runs, ear).loop() == 0
     assert "STOPPING=1" in ear.listen()
+    assert state_of(workplace) == "stopping"  # a last word, by which silence afterwards is no alarm
     assert runs.triggers == []
 
 
@@ -201,7 +202,8 @@ def test_told_to_stop_it_waits_for_the_batch_in_hand(clock: FrozenDateTimeFactor
     def drained() -> Word:
         assert runs.hooks is not None
         assert runs.hooks.stop()
-        assert state_of(workplace) == "idle" or "EXTEND_TIMEOUT_USEC" in "".join(ear.listen())
+        assert state_of(workplace) == "stopping"
+        assert "EXTEND_TIMEOUT_USEC" in "".join(ear.listen())
         runs.may_end.set()
         return script.run_ends()
 

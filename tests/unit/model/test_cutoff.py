@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TypedDict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.dates import day_terms, exact_terms, instants, moments, terms, whole_days, zones
 
@@ -30,6 +30,11 @@ nearby = st.one_of(
     st.timedeltas(timedelta(hours=-30), timedelta(hours=30)),
     st.timedeltas(timedelta(days=-5), timedelta(days=5)),
 )
+
+
+def _left_out(cutoff: Cutoff, zone: str) -> bool:
+    """Samoa had no 30 December 2011; it is admitted with the instant at which the 31st began."""
+    return zone == "Pacific/Apia" and cutoff.before_date == date(2011, 12, 31)
 
 
 def _last_admitted(cutoff: Cutoff, instant: bool) -> Moment:
@@ -62,7 +67,8 @@ def test_counted_in_days_or_years_what_is_admitted_is_due(
     moment: Moment, term: Term, zone: str, flag: Flags, shift: timedelta
 ) -> None:
     now = end_of(Start(moment, **flag), term, zone) + shift
-    if cutoff_for("at", term, zone, now, **flag).admits({"at": moment}):
+    cutoff = cutoff_for("at", term, zone, now, **flag)
+    if cutoff.admits({"at": moment}) and not _left_out(cutoff, zone):
         assert end_of(Start(moment, **flag), term, zone) <= now
 
 
@@ -80,6 +86,7 @@ def test_the_last_that_is_admitted_is_due_unless_the_clock_was_changed_near_it(
 @given(day_terms, zones, instants, st.booleans(), flags)
 def test_the_bound_is_the_least(term: Term, zone: str, now: datetime, instant: bool, flag: Flags) -> None:
     cutoff = cutoff_for("at", term, zone, now, **flag)
+    assume(not _left_out(cutoff, zone))
     assert end_of(Start(_last_admitted(cutoff, instant), **flag), term, zone) <= now
 
 

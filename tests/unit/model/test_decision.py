@@ -192,6 +192,13 @@ def test_a_purpose_whose_end_was_never_reported_is_open_and_the_cap_decides() ->
     assert utc(one, {"opened": None, "closed": None}, LATE).verdict is Verdict.UNDATABLE
 
 
+def test_a_cap_of_unknown_start_changes_nothing_where_the_duty_is_the_only_purpose() -> None:
+    duty = {"keep_at_least": bound("P6Y", **{"from": "paid"}), "delete_after": "keep_at_least"}
+    one = rule(**duty, delete_by=bound("P9Y", **{"from": "opened"}))
+    known = {"opened": None, "paid": date(2020, 1, 1)}
+    assert utc(one, known, LATE).due_at == utc(rule(**duty), known, LATE).due_at == year(2026, 1, 2)
+
+
 def test_without_the_start_of_a_duty_nothing_is_done_not_even_blocking() -> None:
     one = rule(
         keep_at_least=bound("P6Y", **{"from": "paid"}),

@@ -34,7 +34,7 @@ def demo(
         typer.Option(metavar="DIR", help="Work in DIR, emptied first if an earlier demo made it; otherwise in a new folder."),
     ] = None,
 ) -> None:
-    """Show the whole job on made-up data: check, plan, approve, run, verify. Exit status 1 where anything is not as promised."""
+    """Show the whole job on made-up data. Exit status 1 where anything is not as promised."""
     folder = make_folder(keep)
     settings = write_settings(folder)
     story = Story(folder, settings, found(folder, utc_now()))

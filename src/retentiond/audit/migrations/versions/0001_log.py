@@ -27,11 +27,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "log_handles",
-        sa.Column("ref", sa.LargeBinary(32), primary_key=True),
-        sa.Column("idx", sa.BigInteger, primary_key=True),
+        sa.Column("idx", number, primary_key=True, autoincrement=False),
+        sa.Column("ref", sa.LargeBinary(32), nullable=False),
         sa.Column("identity", sa.LargeBinary(32), nullable=False),
-        sqlite_with_rowid=False,
     )
+    # The first bytes of a handle find it; indexing all of it would cost as much room as the entry itself.
+    op.create_index("log_handles_by_ref", "log_handles", [sa.text("substr(ref, 1, 8)")])
     op.create_table(
         "log_salts",
         sa.Column("idx", number, primary_key=True, autoincrement=False),

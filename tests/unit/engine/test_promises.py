@@ -1,0 +1,144 @@
+"""What must never happen, whatever happens: records come and change, time passes, the store lies, processes die.
+
+The machine runs retentiond on a store in memory and keeps its own, independent account of what every record is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from support import workbench
+from support.workbench import Workbench
+
+from retentiond.engine import failpoint as points
+from retentiond.errors import OutcomeUnknownError, TransientConnectorError
+from retentiond.testing import When
+
+BERLIN = ZoneInfo("Europe/Berlin")
+CAP = 12
+DAYS = 30
+"""The rule of these tests: a duty to keep for 30 days, counted to the end of the day; then the record goes."""
+
+RULE = workbench.rule(
+    duty=f"{{period: P{DAYS}D, counted: day-end}}",
+    bounds="delete_after: keep_at_least",
+    limits=f"{{records: {CAP}, share: 100%, undatable: 100%}}",
+)
+KEYS = [f"lead-{number}" for number in range(30)]
+POINTS = ["run-started", "planned", "intended", "acted", "unknown", "read-back", "concluded", "run-ended", "resolve", "resolved"]
+
+
+class Died(BaseException):
+    """Stands for `kill -9`: nothing in the program may catch it."""
+
+
+class Life(RuleBasedStateMachine):
+    """One installation, through good and bad days."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.bench = Workbench(self.folder, RULE, batch_size=3)
+        self.bench.approve()
+        self.gone: list[tuple[str, datetime]] = []
+        """What went while retentiond ran, and when."""
+        self.at_rest = True
+
+    def teardown(self) -> None:
+        points.hook = lambda _name: None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @rule(key=st.sampled_from(KEYS), age=st.one_of(st.none(), st.integers(-3, 60)))
+    def somebody_makes_or_changes_a_record(self, key: str, age: int | None) -> None:
+        self.bench.lead(key, age)
+
+    @rule(key=st.sampled_from(KEYS))
+    def somebody_else_deletes_a_record(self, key: str) -> None:
+        self.bench.crm.datasets.get("leads", {}).pop((key,), None)
+
+    @rule(days=st.integers(1, 20))
+    def time_passes(self, days: int) -> None:
+        self.bench.later(timedelta(days=days))
+
+    @rule(when=st.sampled_from(When), transient=st.booleans())
+    def the_next_act_is_disturbed(self, when: When, transient: bool) -> None:
+        transient = transient and when is When.BEFORE
+        self.bench.crm.disturb(when, TransientConnectorError("busy") if transient else OutcomeUnknownError("no answer"))
+
+    @rule(key=st.sampled_from(KEYS))
+    def the_store_refuses_a_record(self, key: str) -> None:
+        self.bench.crm.refusing.add((key,))
+
+    @rule(key=st.sampled_from(KEYS))
+    def the_store_lies_about_a_record(self, key: str) -> None:
+        self.bench.crm.undying.add((key,))
+
+    @rule(unreadable=st.booleans())
+    def reading_back_fails_or_works_again(self, unreadable: bool) -> None:
+        self.bench.crm.unreadable = unreadable
+
+    @rule()
+    def all_trouble_ends(self) -> None:
+        self.bench.crm.refusing.clear()
+        self.bench.crm.undying.clear()
+        self.bench.crm.unreadable = False
+
+    @rule(point=st.sampled_from([*POINTS, None, None]), occurrence=st.integers(1, 3))
+    def retentiond_runs_and_may_die(self, point: str | None, occurrence: int) -> None:
+        passed: Counter[str] = Counter()
+
+        def hook(name: str) -> None:
+            passed[name] += 1
+            if name == point and passed[name] == occurrence:
+                raise Died
+
+        before = {key: dict(self.bench.crm.datasets["leads"][key].dates) for key in self.bench.crm.keys("leads")}
+        points.hook = hook
+        try:
+            self.bench.run()
+        except Died:
+            self.at_rest = False
+        else:
+            self.at_rest = not self.bench.crm.unreadable
+        finally:
+            points.hook = lambda _name: None
+        for key in before.keys() - self.bench.crm.keys("leads"):
+            created = before[key]["created"]
+            assert isinstance(created, datetime), "a record of unknown age was deleted"
+            kept_until = (created.astimezone(BERLIN) + timedelta(days=DAYS + 1)).replace(
+                hour=0, minute=0, second=0, microsecond=0
+            )
+            assert kept_until <= self.bench.now, "a record was deleted before its duty to be kept was over"
+            self.gone.append((key[0], self.bench.now))
+        self._never_more_than_the_cap()
+        if self.at_rest:
+            self._the_log_verifies_and_tells_the_truth()
+
+    def _never_more_than_the_cap(self) -> None:
+        for _, moment in self.gone:
+            a_day = [when for _, when in self.gone if moment - timedelta(days=1) <= when <= moment]
+            assert len(a_day) <= CAP, "more went in a day than the rule allows"
+
+    def _the_log_verifies_and_tells_the_truth(self) -> None:
+        assert self.bench.problems() == ()
+        told = Counter(entry.fields["o"] for entry in self.bench.entries("outcome"))
+        assert told["confirmed"] + told["already-absent"] + told["unverified"] >= len(self.gone), "something went untold"
+        assert told["confirmed"] <= len(self.gone), "the log says deleted of something that was not"
+
+
+def test_whatever_happens_the_promises_hold() -> None:
+    """Runs the machine; its examples are few by default, since each is a whole life."""
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+        ),
+    )

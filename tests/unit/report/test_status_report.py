@@ -1,0 +1,83 @@
+"""Silently dead is the worst: each way of being dead is told, and ends with a status of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.program import NEW, open_office
+
+from retentiond.audit import Verification
+from retentiond.cli.terminal import say
+from retentiond.engine.workplace import Workplace, read_workplace
+from retentiond.report.status import StatusReport, status_json, status_text
+from retentiond.settings import load_settings
+from retentiond.store import Approval, Heartbeat, RunRow, StepRow
+
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+RUN = RunRow("run-1", "schedule", "ab" * 32, NOW - timedelta(hours=11), NOW - timedelta(hours=10), "done", {"confirmed": 5})
+BEAT = Heartbeat(NOW - timedelta(seconds=30), 42, "idle")
+SOUND = Verification(10, "cd" * 32, 10, 0, 0, ())
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    folder: Path = tmp_path_factory.mktemp("office")
+    return read_workplace(load_settings(open_office(folder, [("a", NEW)]).settings))
+
+
+@pytest.fixture
+def report(workplace: Workplace) -> StatusReport:
+    return StatusReport(NOW, workplace, RUN, RUN, (), None, NOW + timedelta(hours=13), BEAT, (), SOUND)
+
+
+def test_what_is_alive_and_true_ends_with_0(report: StatusReport) -> None:
+    assert (report.exit_status, report.problems) == (0, [])
+    assert status_json(report)["alive"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"last_run": None}, 1, "No run was ever made"),
+        ({"late_since": NOW - timedelta(days=1)}, 1, "No run on schedule was made"),
+        ({"last_run": replace(RUN, status="failed")}, 1, "The last run ended as failed"),
+        ({"last_run": replace(RUN, status="incomplete")}, 1, "The last run ended as incomplete"),
+        ({"last_run": replace(RUN, status="interrupted")}, 1, "The last run ended as interrupted"),
+        ({"heartbeat": replace(BEAT, at=NOW - timedelta(minutes=11))}, 1, "no sign of life"),
+        ({"heartbeat": replace(BEAT, state="stalled")}, 1, "no progress"),
+        ({"log": replace(SOUND, problems=("Entry 3 is missing.",))}, 5, "not trustworthy"),
+    ],
+)
+def test_each_way_of_being_dead_or_untrue_is_told(
+    report: StatusReport, change: dict[str, Any], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = replace(report, **change)
+    assert bad.exit_status == status
+    assert words in bad.problems[0]
+    say(status_text(bad))
+    assert words in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_daemon_that_was_told_to_stop_is_not_called_silent(report: StatusReport) -> None:
+    stopped = replace(report, heartbeat=Heartbeat(NOW - timedelta(days=3), 42, "stopping"))
+    assert stopped.exit_status == 0
+
+
+def test_the_reason_of_a_failed_step_is_told(report: StatusReport) -> None:
+    row = StepRow("letter", "ab", "office", "letters", "delete", "failed", reason="office cannot be reached.")
+    bad = replace(report, last_run=replace(RUN, status="failed"), results=(row,))
+    assert "office cannot be reached." in bad.problems[0]
+
+
+def test_only_a_word_for_the_present_version_counts(report: StatusReport, capsys: pytest.CaptureFixture[str]) -> None:
+    (assignment,) = report.workplace.assignments
+    old = Approval("rule", "letter", "00" * 32, "staff-1", NOW, None)
+    assert status_json(replace(report, approvals=(old,)))["rules"][0]["approved"] is False
+    present = replace(old, digest=assignment.digest, by="staff-2")
+    assert status_json(replace(report, approvals=(old, present)))["rules"][0]["approved_by"] == "staff-2"
+    say(status_text(replace(report, approvals=(old, present))))
+    assert "yes, staff-2" in capsys.readouterr().out
