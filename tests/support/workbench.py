@@ -178,6 +178,11 @@ class Workbench:
         with read_log(log_place(self.workplace().settings)) as log:
             return [entry.fields["o"] for entry in log.find(target or Target("crm", "leads"), (key,))]
 
+    def all_said(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        """The outcomes that the log tells of each of several leads."""
+        with read_log(log_place(self.workplace().settings)) as log:
+            return {key: [entry.fields["o"] for entry in log.find(Target("crm", "leads"), (key,))] for key in keys}
+
     def problems(self) -> tuple[str, ...]:
         """What a verification of the log finds."""
         return verify_log(log_place(self.workplace().settings)).problems
