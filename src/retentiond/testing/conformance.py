@@ -1,0 +1,18 @@
+"""The conformance kit: inherit from `ConformanceKit`, give it a world, and every promise of a connector is tested."""
+
+from __future__ import annotations
+
+import inspect
+
+from retentiond.testing.acting import ActingPromises, PermitPromises
+from retentiond.testing.finding import FindingPromises
+from retentiond.testing.looking import LookingPromises
+
+
+class ConformanceKit(FindingPromises, LookingPromises, ActingPromises, PermitPromises):
+    """All promises. A test class inherits from it; each test takes a `world`, empty and its own, from a fixture."""
+
+    @classmethod
+    def promises(cls) -> list[str]:
+        """The names of the test methods."""
+        return sorted(name for name, _ in inspect.getmembers(cls, inspect.isfunction) if name.startswith("test_"))

@@ -1,0 +1,85 @@
+"""The kit's world of the connector in memory: the pattern for the world of a real one."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import date, datetime
+
+from retentiond.connector import ConnectorError, Presence
+from retentiond.testing.memory import MemoryStore, memory_connector
+from retentiond.testing.world import Gap, Key, World
+
+
+class MemoryWorld(World):
+    """Records in memory, with an instant and a plain date."""
+
+    instant = "created"
+    day = "due_on"
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.connector = memory_connector(self.store)
+        self.connection = {}
+        self.gaps = {Gap.WRITE_THROUGH: "memory knows no sessions and no rights"}
+        self.options = {"dates": ["created", "due_on"]}
+
+    def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
+        """A record under a key that begins like its neighbours'."""
+        return self._put((f"r{number}",), moment, state)
+
+    def put_odd(self, moment: datetime | date) -> list[Key]:
+        """Keys of several components, of none that can be seen, and of none that can be written on a line."""
+        odd: list[Key] = [("a", "b"), ("a/b",), ("",), ("%",), ("'; --",), ("line\nbreak",), ("\x1b[31mred",), ("Zoë 🚀",)]
+        return [self._put(key, moment) for key in odd]
+
+    def change(self, key: Key) -> None:
+        """Something of the content that decides."""
+        self.store.datasets["records"][key].version += 1
+
+    def remove(self, key: Key) -> None:
+        """Gone."""
+        del self.store.datasets["records"][key]
+
+    def all_keys(self) -> set[Key]:
+        """What lies in the store."""
+        return self.store.keys("records")
+
+    def content(self, key: Key) -> object:
+        """A copy of what lies in the store."""
+        return deepcopy(self.store.get("records", key))
+
+    def state(self, key: Key) -> Presence:
+        """By its marks, and for anonymized by its content too."""
+        stored = self.store.get("records", key)
+        if stored is None:
+            return Presence.ABSENT
+        if stored.anonymized and not stored.content:
+            return Presence.ANONYMIZED
+        return Presence.BLOCKED if stored.blocked else Presence.PRESENT
+
+    def empty(self) -> None:
+        """No record, and none that is refused."""
+        self.store.datasets.clear()
+        self.store.refusing.clear()
+
+    def refuse(self, key: Key) -> None:
+        """As if something referred to it."""
+        self.store.refusing.add(key)
+
+    def unreachable(self) -> None:
+        """As if the line was cut."""
+        self.store.unreachable = ConnectorError("The store in memory is out of reach; it was told so.", "unavailable")
+
+    def typed(self, key: Key) -> str:
+        """Components with slashes between them."""
+        return "/".join(key)
+
+    def _put(self, key: Key, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
+        name = self.instant if isinstance(moment, datetime) else self.day
+        dates = {"created": None, "due_on": None} | ({} if moment is None else {name: moment})
+        self.store.put("records", key, dates)
+        stored = self.store.datasets["records"][key]
+        stored.blocked = state is Presence.BLOCKED
+        if state is Presence.ANONYMIZED:
+            stored.anonymized, stored.content = True, ""
+        return key

@@ -1,0 +1,237 @@
+"""The SQL connector keeps every promise of the kit on each database, however it blocks and whatever its keys are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+import pytest
+import sqlalchemy as sa
+from support import sql_world
+from support.services import DATABASES
+
+from retentiond.connector import Presence, Reader
+from retentiond.testing import ConformanceKit, Gap, World
+from retentiond.testing.world import Key
+from retentiond_sql import connector
+from retentiond_sql.connect import open_engine
+from retentiond_sql.reader import SqlReader
+
+COLUMNS = "closed_at {instant}, due_on {day}, name {text}, status {text}, blocked {bool}, anonymized {bool}"
+
+REFUSALS = {
+    "sqlite": """\
+        CREATE TRIGGER no_{what} BEFORE {what} ON customers WHEN old.name = 'disputed'
+        BEGIN SELECT RAISE(ABORT, 'disputed'); END""",
+    "postgresql": """\
+        CREATE FUNCTION no_{what}() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'disputed' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+        CREATE TRIGGER no_{what} BEFORE {what} ON customers FOR EACH ROW
+        WHEN (old.name = 'disputed') EXECUTE FUNCTION no_{what}()""",
+    "mysql": """\
+        CREATE TRIGGER no_{what} BEFORE {what} ON customers FOR EACH ROW
+        IF old.name = 'disputed' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'disputed'; END IF""",
+}
+"""A database that keeps disputed records, each in its own words."""
+
+
+class SqlWorld(World):
+    """Customers in a table, with all that the kit does to them done by plain SQL."""
+
+    instant = "closed"
+    day = "due"
+    key_columns: ClassVar[Mapping[str, str]] = {"id": "INTEGER NOT NULL"}
+    block: ClassVar[Mapping[str, Any]] = {"flag": {"blocked": True}}
+
+    def __init__(self, tables: sql_world.World) -> None:
+        self.tables = tables
+        self.refusing = False
+        self.connector = connector
+        self.connection = {"url": tables.url.render_as_string(hide_password=False)}
+        self.options = {
+            "table": "customers",
+            "key": list(self.key_columns),
+            "dates": {
+                "closed": {"column": "closed_at", "kind": "timestamp"},
+                "due": {"column": "due_on", "kind": "date"},
+            },
+            "unchanged": ["status"],
+            "block": dict(self.block),
+            "anonymize": {"columns": {"name": "null"}, "marker": {"anonymized": True}, "kept": ["blocked"]},
+        }
+        keys = ", ".join(f"{name} {kind}" for name, kind in self.key_columns.items())
+        for table in ("customers", "archive"):
+            tables.do(f"CREATE TABLE {table} ({keys}, {COLUMNS}, PRIMARY KEY ({', '.join(self.key_columns)}))")
+
+    def key(self, number: int) -> Key:
+        return (str(number),)
+
+    def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
+        self._put([(self.key(number), moment)], state)
+        return self.key(number)
+
+    def put_many(self, moments: Sequence[datetime | date]) -> list[Key]:
+        self._put([(self.key(number), moment) for number, moment in enumerate(moments)])
+        return [self.key(number) for number in range(len(moments))]
+
+    def change(self, key: Key) -> None:
+        self._update(key, "status = 'reopened'")
+
+    def remove(self, key: Key) -> None:
+        for table in ("customers", "archive"):
+            self.tables.do(f"DELETE FROM {table} WHERE {self._is()}", **self._values(key))  # noqa: S608 - names of this test
+
+    def all_keys(self) -> set[Key]:
+        keys = ", ".join(self.key_columns)
+        rows = [row for table in ("customers", "archive") for row in self.tables.all(f"SELECT {keys} FROM {table}")]  # noqa: S608 - names of this test
+        assert len(rows) == len(set(rows)), "a record lies in both tables"
+        return {tuple(str(part) for part in row) for row in rows}
+
+    def content(self, key: Key) -> object:
+        return self._rows("customers", key), self._rows("archive", key)
+
+    def state(self, key: Key) -> Presence:
+        here, moved = self._rows("customers", key), self._rows("archive", key)
+        if not here and not moved:
+            return Presence.ABSENT
+        row = (here or moved)[0]
+        if row["name"] is None and row["anonymized"]:
+            return Presence.ANONYMIZED
+        return Presence.BLOCKED if moved or row["blocked"] else Presence.PRESENT
+
+    def empty(self) -> None:
+        if self.refusing:
+            drop = "DROP FUNCTION no_{} CASCADE" if self.tables.kind == "postgresql" else "DROP TRIGGER no_{}"
+            self.tables.do(drop.format("update"), drop.format("delete"))
+            self.refusing = False
+        self.tables.do("DELETE FROM customers", "DELETE FROM archive")
+
+    def write_through(self, reader: Reader) -> bool:
+        assert isinstance(reader, SqlReader)
+        connection = reader._session.connection()
+        for statement in ("DELETE FROM customers", "UPDATE customers SET name = 'x'", "CREATE TABLE other (id INTEGER)"):
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql(statement)
+            except sa.exc.DBAPIError:
+                continue
+            return True
+        return False
+
+    def refuse(self, key: Key) -> None:
+        self._update(key, "name = 'disputed'")
+        if self.refusing:
+            return
+        self.refusing = True
+        for what in ("update", "delete"):
+            with self.tables.engine.begin() as connection:
+                connection.exec_driver_sql(REFUSALS[self.tables.kind].replace("{what}", what))
+
+    def unreachable(self) -> None:
+        nowhere = {
+            "sqlite": "sqlite:////nowhere/at/all.db",
+            "postgresql": "postgresql://admin@/shop?host=/nowhere/at/all",
+            "mysql": "mariadb://admin@127.0.0.1:1/shop",
+        }
+        self.connection = {"url": nowhere[self.tables.kind], "connect_timeout_seconds": 1}
+
+    def typed(self, key: Key) -> str:
+        return ",".join(key)
+
+    def _put(self, rows: Sequence[tuple[Key, datetime | date | None]], state: Presence = Presence.PRESENT) -> None:
+        table = "archive" if state is Presence.BLOCKED and "moved_to" in self.block else "customers"
+        names = [*self.key_columns, "closed_at", "due_on", "name", "status", "blocked", "anonymized"]
+        values = [
+            {
+                **self._values(key),
+                "closed_at": self.tables.stored(moment) if isinstance(moment, datetime) else None,
+                "due_on": None if isinstance(moment, datetime) else self.tables.stored(moment),
+                "name": None if state is Presence.ANONYMIZED else f"Name {key[-1]}",
+                "status": "closed",
+                "blocked": state is Presence.BLOCKED and "flag" in self.block,
+                "anonymized": state is Presence.ANONYMIZED,
+            }
+            for key, moment in rows
+        ]
+        text = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"  # noqa: S608 - names of this test
+        with self.tables.engine.begin() as connection:
+            connection.execute(sa.text(text), values)
+
+    def _update(self, key: Key, change: str) -> None:
+        self.tables.do(f"UPDATE customers SET {change} WHERE {self._is()}", **self._values(key))  # noqa: S608 - names of this test
+
+    def _rows(self, table: str, key: Key) -> list[dict[str, Any]]:
+        with self.tables.engine.connect() as connection:
+            text = sa.text(f"SELECT * FROM {table} WHERE {self._is()}")  # noqa: S608 - names of this test
+            return [dict(row) for row in connection.execute(text, self._values(key)).mappings()]
+
+    def _is(self) -> str:
+        return " AND ".join(f"{name} = :{name}" for name in self.key_columns)
+
+    def _values(self, key: Key) -> dict[str, Any]:
+        kinds = zip(self.key_columns.items(), key, strict=True)
+        return {name: int(part) if kind.startswith("INTEGER") else part for (name, kind), part in kinds}
+
+
+class Flagged(SqlWorld):
+    """Whole numbers for keys; blocked by a flag."""
+
+    def __init__(self, tables: sql_world.World) -> None:
+        super().__init__(tables)
+        self.gaps = {Gap.ODD_KEYS: "a whole number is never odd"}
+
+
+class Moved(SqlWorld):
+    """Text for keys; blocked by moving into another table."""
+
+    key_columns: ClassVar[Mapping[str, str]] = {"code": "VARCHAR(100) NOT NULL"}
+    block: ClassVar[Mapping[str, Any]] = {"moved_to": "archive"}
+
+    def key(self, number: int) -> Key:
+        return (f"K-{number}",)
+
+    def put_odd(self, moment: datetime | date) -> list[Key]:
+        quotes = ("O'Brien", '"; DROP TABLE customers; --', "a,b", '["a"]', "\\", ":name")
+        others = ("100%", "a_b", "aXb", " blank", "two\nlines", "\x1b[31mred", "NULL", "", "Zoë", "🚀")
+        keys: list[Key] = [(one,) for one in quotes + others]
+        self._put([(key, moment) for key in keys])
+        return keys
+
+
+class Composed(SqlWorld):
+    """Keys of two columns; blocked by a flag."""
+
+    key_columns: ClassVar[Mapping[str, str]] = {"region": "VARCHAR(20) NOT NULL", "id": "INTEGER NOT NULL"}
+
+    def key(self, number: int) -> Key:
+        return ("north" if number % 2 else "south", str(number // 2))
+
+    def put_odd(self, moment: datetime | date) -> list[Key]:
+        keys: list[Key] = [("1", "11"), ("11", "1"), ("1,1", "1"), ("", "0"), ("'", "-1")]
+        self._put([(key, moment) for key in keys])
+        return keys
+
+
+CASES: list[tuple[type[SqlWorld], str]] = [(kind, database) for kind in (Flagged, Moved) for database in DATABASES]
+# Keys of several columns have tests of their own on each database.
+CASES.append((Composed, "sqlite"))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0].__name__}-{case[1]}")
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    kind, database = request.param
+    monkeypatch.setattr("retentiond_sql.reader.PAGE", 3)
+    for tables in sql_world.opened(request.getfixturevalue(database)):
+        yield kind(tables)
+
+
+@pytest.mark.usefixtures("far_from_utc")
+class TestSql(ConformanceKit):
+    pass
+
+
+def test_the_kit_notices_a_reader_whose_session_takes_writes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retentiond_sql.reader.open_engine", lambda options, **_: open_engine(options, writes=True))
+    with pytest.raises(AssertionError, match="took a write"):
+        ConformanceKit().test_a_reader_cannot_write(world)
