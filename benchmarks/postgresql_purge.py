@@ -138,7 +138,9 @@ def purge_audited(url: sa.URL) -> tuple[float, float]:
         home = Path(folder)
         (home / "policies").mkdir()
         (home / "policies" / "purge.yaml").write_text(POLICY, encoding="utf-8")
-        (home / "settings.yaml").write_text(SETTINGS.format(url=url.set(drivername="postgresql").render_as_string()), encoding="utf-8")
+        (home / "settings.yaml").write_text(
+            SETTINGS.format(url=url.set(drivername="postgresql").render_as_string()), encoding="utf-8"
+        )
         program = [str(Path(sys.executable).with_name("retentiond")), "--settings", str(home / "settings.yaml")]
         subprocess.run([*program, "approve", "rule", "purge.records", "--by", "bench"], check=True, stdout=subprocess.DEVNULL)
         started = time.perf_counter()

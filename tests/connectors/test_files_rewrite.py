@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, hours, leftovers, line, lines_world
+from support.nobody import as_nobody
 
 from retentiond.connector import Answer, How, OutcomeUnknownError, Presence
 
@@ -244,30 +245,20 @@ def test_a_flush_that_fails_after_the_swap_is_no_certainty(world: World, monkeyp
 
 
 def test_without_the_right_to_write_the_directory_is_told_and_the_record_fails(tmp_path: Path) -> None:
-    """Asked in a process that is nobody, because root may do everything."""
     root = tmp_path / "logs"
     root.mkdir()
     world = lines_world(root)
     path = _two_lines(world)
-    for parent in [root, *root.parents] if ROOT else []:
-        if parent.owner() == Path("/").owner() and stat.S_IMODE(parent.stat().st_mode) & 0o005 != 0o005:
-            parent.chmod(0o755)
+
+    def ask() -> bool:
+        closed = any(finding.refuses and "may not be written to" in finding.what for finding in world.preflight())
+        return closed and _drop_the_first(world) == [Answer.failed("forbidden")]
+
     root.chmod(0o555)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            if ROOT:
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
-            closed = any(finding.refuses and "may not be written to" in finding.what for finding in world.preflight())
-            status = 7 if closed and _drop_the_first(world) == [Answer.failed("forbidden")] else 8
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    root.chmod(0o755)
-    assert os.waitstatus_to_exitcode(ended) == 7
+    try:
+        assert as_nobody(root, ask)
+    finally:
+        root.chmod(0o755)
     assert path.exists()
 
 

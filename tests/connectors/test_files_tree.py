@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from connectors.files_support import World, files_world, hours, line, lines_world
+from support.nobody import as_nobody
 
 from retentiond.connector import Action, ConnectorError
 from retentiond_files.patterns import Globs, Selection
@@ -117,29 +118,6 @@ def test_another_file_system_is_not_entered_and_told(world: World, monkeypatch: 
             subprocess.run(["umount", world.root / "disk"], check=True)
 
 
-def _as_nobody(tmp_path: Path, ask: Callable[[], bool]) -> bool:
-    """What `ask` says in a process that has no rights of its own."""
-    for parent in tmp_path.parents if ROOT else []:
-        if parent.stat().st_mode & 0o005 != 0o005:
-            parent.chmod(0o755)
-    if ROOT:
-        tmp_path.chmod(0o755)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            if ROOT:
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
-            status = 7 if ask() else 8
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(ended) in {7, 8}
-    return os.waitstatus_to_exitcode(ended) == 7
-
-
 def _raises(act: Callable[[], object]) -> str:
     try:
         act()
@@ -148,7 +126,7 @@ def _raises(act: Callable[[], object]) -> str:
     return ""
 
 
-def test_a_directory_that_cannot_be_read_is_an_error_and_never_an_empty_answer(world: World, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_read_is_an_error_and_never_an_empty_answer(world: World) -> None:
     world.write("Erika/a", b"x")
     world.write("b", b"x")
     (world.root / "Erika").chmod(0o300)
@@ -163,9 +141,9 @@ def test_a_directory_that_cannot_be_read_is_an_error_and_never_an_empty_answer(w
         )
 
     try:
-        assert _as_nobody(tmp_path, ask)
+        assert as_nobody(world.root, ask)
         world.settings["exclude"] = ["Erika"]
-        assert _as_nobody(tmp_path, lambda: world.count() == 1)
+        assert as_nobody(world.root, lambda: world.count() == 1)
     finally:
         (world.root / "Erika").chmod(0o755)
 
@@ -184,7 +162,7 @@ def test_a_file_that_may_not_be_read_is_undated_and_told(tmp_path: Path) -> None
             and any("1 files" in finding.what and "may not be read" in finding.what for finding in world.preflight())
         )
 
-    assert _as_nobody(tmp_path, ask)
+    assert as_nobody(world.root, ask)
 
 
 def test_an_empty_data_set_and_idle_live_patterns_are_told(world: World) -> None:

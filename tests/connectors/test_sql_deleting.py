@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.sql_world import CUSTOMERS, World, before, customers, dataset, moment, opened
+from support.sql_world import CUSTOMERS, World, before, customers, dataset, moment, only_on, opened
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence
 
@@ -97,9 +97,8 @@ def test_a_record_that_others_point_at_is_kept_and_the_others_go(shop: World) ->
     assert shop.column("SELECT id FROM customers ORDER BY id") == [4, 7]
 
 
+@only_on("sqlite", "postgresql")
 def test_a_constraint_that_is_only_checked_at_commit_stops_its_own_record_alone(shop: World) -> None:
-    if shop.kind == "mysql":
-        pytest.skip("MariaDB has no deferred constraints.")
     shop.do(
         "CREATE TABLE invoices (id INTEGER PRIMARY KEY, "
         "customer INTEGER REFERENCES customers (id) DEFERRABLE INITIALLY DEFERRED)",
@@ -129,9 +128,8 @@ def test_a_record_that_a_trigger_refuses_stops_nobody_else(shop: World) -> None:
     assert said(shop.delete(dataset(), shop.find(dataset(), ALL))) == ["done", "refused", "done"]
 
 
+@only_on("sqlite", "postgresql")
 def test_a_delete_that_the_database_silently_drops_is_not_called_done(shop: World) -> None:
-    if shop.kind == "mysql":
-        pytest.skip("MariaDB's triggers cannot drop a delete silently.")
     customers(shop, 3)
     drop = {
         "sqlite": ["CREATE TRIGGER t BEFORE DELETE ON customers WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END"],
@@ -239,9 +237,8 @@ def test_a_key_that_only_the_collation_calls_the_same_is_another_record(world: W
     assert world.column("SELECT id FROM customers") == ["ANN"]
 
 
+@only_on("mariadb")
 def test_a_trailing_space_makes_another_record(world: World) -> None:
-    if world.kind != "mysql":
-        pytest.skip("Only MariaDB pads.")
     world.do("CREATE TABLE customers (id varchar(50) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, closed_at {instant})")
     world.put("customers", {"id": "a", "closed_at": moment("2020-01-01")})
     refs = world.find(dataset(), ALL)
@@ -281,7 +278,8 @@ def test_keys_of_other_types(world: World, kind: str, values: list[Any], texts: 
 
 def test_composite_keys_keep_their_components_apart(world: World) -> None:
     world.do(
-        "CREATE TABLE customers (a {text} NOT NULL, b {text} NOT NULL, n INTEGER NOT NULL, closed_at {instant}, PRIMARY KEY (a, b, n))"
+        "CREATE TABLE customers (a {text} NOT NULL, b {text} NOT NULL, n INTEGER NOT NULL, "
+        "closed_at {instant}, PRIMARY KEY (a, b, n))"
     )
     keys = [("x,y", "z", 1), ("x", "y,z", 1), ("x", "y", 1), ("x", "y", 2), ("x'", "[]", -3)]
     world.put("customers", *({"a": a, "b": b, "n": n, "closed_at": moment("2020-01-01")} for a, b, n in keys))
@@ -293,9 +291,8 @@ def test_composite_keys_keep_their_components_apart(world: World) -> None:
     assert {tuple(row) for row in world.all("SELECT a, b, n FROM customers")} == {keys[1], keys[2], keys[4]}
 
 
+@only_on("postgresql", "mariadb")
 def test_a_table_in_another_schema_is_named_with_it(world: World) -> None:
-    if world.kind == "sqlite":
-        pytest.skip("SQLite has one schema only.")
     schema = "Other Place" if world.kind == "postgresql" else str(world.url.database)
     quote = '"' if world.kind == "postgresql" else "`"
     if world.kind == "postgresql":

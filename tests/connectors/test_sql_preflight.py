@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from support.services import Server
-from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, dataset, opened
+from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, dataset, only_on, opened
 
 from retentiond.connector import Action, ConnectorError
 from retentiond_sql.grants import granted, parse_grant
@@ -58,9 +58,8 @@ def test_settings_that_do_not_fit_the_schema_are_told_of(shop: World, options: d
     assert what in findings(shop, **options)
 
 
+@only_on("postgresql", "mariadb")
 def test_a_kind_that_mistakes_the_zone_is_refused(world: World) -> None:
-    if world.kind == "sqlite":
-        pytest.skip("SQLite has no types for dates.")
     world.do("CREATE TABLE customers (id INTEGER NOT NULL PRIMARY KEY, a {instant}, b {local})")
     zoned = {"kind": "local-timestamp", "zone": "Europe/Berlin"}
     assert "kind timestamp" in findings(world, dates={"closed": {"column": "b", "kind": "timestamp"}})
@@ -74,9 +73,8 @@ def test_null_in_a_key_refuses(world: World) -> None:
     assert "have NULL in their key" in findings(world)
 
 
+@only_on("sqlite", "postgresql")
 def test_a_key_that_is_unique_only_in_part_of_the_table_refuses(world: World) -> None:
-    if world.kind == "mysql":
-        pytest.skip("MariaDB has no partial indexes.")
     world.do(
         "CREATE TABLE customers (id INTEGER NOT NULL, closed_at {instant})",
         "CREATE UNIQUE INDEX u ON customers (id) WHERE closed_at IS NOT NULL",
@@ -152,8 +150,6 @@ def test_a_sqlite_file_that_cannot_be_written_refuses(sqlite: sa.URL, monkeypatc
 @pytest.fixture
 def limited(shop: World, request: pytest.FixtureRequest) -> Iterator[tuple[World, str]]:
     """A shop, and a role without any right that its connection uses."""
-    if shop.kind == "sqlite":
-        pytest.skip("SQLite has no roles.")
     server: Server = request.getfixturevalue(f"{'mariadb' if shop.kind == 'mysql' else 'postgresql'}_server")
     role, host = f"r_{shop.url.database}", "@localhost" if shop.kind == "mysql" else ""
     server.execute(f"CREATE {'USER' if host else 'ROLE'} {role}{host}{'' if host else ' LOGIN'}")
@@ -174,6 +170,7 @@ def grant(world: World, request: pytest.FixtureRequest, rights: str, to: str, ta
         request.getfixturevalue("mariadb_server").execute(f"GRANT {rights} ON {world.url.database}.{table} TO {to}")
 
 
+@only_on("postgresql", "mariadb")
 def test_a_role_that_may_not_read_is_told_so_and_finds_nothing_instead_of_an_empty_table(
     limited: tuple[World, str], request: pytest.FixtureRequest
 ) -> None:
@@ -186,6 +183,7 @@ def test_a_role_that_may_not_read_is_told_so_and_finds_nothing_instead_of_an_emp
         reader.count()
 
 
+@only_on("postgresql", "mariadb")
 @pytest.mark.parametrize(
     ("rights", "action", "missing"),
     [

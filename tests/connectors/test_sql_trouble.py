@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from support.services import Server
-from support.sql_world import CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, opened
+from support.sql_world import CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, only_on, opened
 
 from retentiond.connector import (
     Action,
@@ -41,8 +41,7 @@ def shop(database: sa.URL) -> Iterator[World]:
 
 @pytest.fixture
 def served(shop: World) -> World:
-    if shop.kind == "sqlite":
-        pytest.skip("SQLite has no server.")
+    """A shop whose database is a server; only for tests marked so."""
     return shop
 
 
@@ -65,6 +64,7 @@ def permit(refs: list[RecordRef]) -> Permit:
     return Permit("r.1", Action.DELETE, TARGET, refs)
 
 
+@only_on("postgresql", "mariadb")
 def test_a_connection_lost_before_the_act_is_transient_and_the_next_try_succeeds(
     served: World, kill: Callable[[Any], None]
 ) -> None:
@@ -77,6 +77,7 @@ def test_a_connection_lost_before_the_act_is_transient_and_the_next_try_succeeds
         assert {answer.said for answer in role.delete(refs, permit(refs))} == {Answered.DONE}
 
 
+@only_on("postgresql", "mariadb")
 def test_a_reader_that_lost_its_connection_says_so_and_reads_again(served: World, kill: Callable[[Any], None]) -> None:
     with served.reader(dataset()) as reader:
         refs = [ref for page in reader.find(ALL, DELETE) for ref in page]
@@ -86,6 +87,7 @@ def test_a_reader_that_lost_its_connection_says_so_and_reads_again(served: World
         assert reader.present(refs) == [Presence.PRESENT] * 4
 
 
+@only_on("postgresql", "mariadb")
 def test_a_commit_without_an_answer_is_unknown_although_it_happened(
     served: World, kill: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +108,7 @@ def test_a_commit_without_an_answer_is_unknown_although_it_happened(
         assert served.column("SELECT count(*) FROM customers") == [0]
 
 
+@only_on("postgresql", "mariadb")
 def test_a_commit_that_never_arrived_is_unknown_too(
     served: World, kill: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_rows_that_somebody_else_holds_are_waited_for_and_then_left_to_another_t
     assert {answer.said for answer in shop.delete(dataset(), refs)} == {Answered.DONE}
 
 
+@only_on("postgresql", "mariadb")
 def test_a_change_that_is_committed_while_we_wait_for_its_row_is_seen(served: World) -> None:
     refs = served.find(dataset(), ALL)
     with served.engine.connect() as other:
@@ -169,6 +173,7 @@ def _until(condition: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
+@only_on("postgresql", "mariadb")
 def test_a_statement_that_takes_too_long_is_given_up_and_nothing_happened(served: World) -> None:
     slow = {
         "postgresql": [
@@ -187,6 +192,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_nothing_happened(served
     assert served.column("SELECT count(*) FROM customers") == [4]
 
 
+@only_on("postgresql", "mariadb")
 def test_an_acting_session_waits_for_an_earlier_one_on_the_same_table_and_gives_up_in_time(served: World) -> None:
     with SqlDeleter(served.connection(), dataset(), TARGET) as first:
         fence = Fence(served.connection(), dataset(), patience_seconds=1)
@@ -197,6 +203,7 @@ def test_an_acting_session_waits_for_an_earlier_one_on_the_same_table_and_gives_
         Session(engine, TARGET, fence).close()
 
 
+@only_on("postgresql", "mariadb")
 def test_the_fence_survives_commits_and_is_taken_anew_after_a_lost_connection(served: World, kill: Callable[[Any], None]) -> None:
     refs = served.find(dataset(), ALL)
     fence = Fence(served.connection(), dataset(), patience_seconds=1)
@@ -213,6 +220,7 @@ def test_the_fence_survives_commits_and_is_taken_anew_after_a_lost_connection(se
             Session(engine, TARGET, fence)
 
 
+@only_on("postgresql", "mariadb")
 def test_data_sets_of_other_tables_do_not_wait(served: World) -> None:
     served.do(CUSTOMERS.replace("customers", "archive"))
     with SqlDeleter(served.connection(), dataset(), TARGET), SqlDeleter(served.connection(), dataset(table="archive"), TARGET):

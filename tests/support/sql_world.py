@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from retentiond.connector import Action, Answer, Cutoff, Permit, RecordRef, Target
@@ -15,6 +16,12 @@ from retentiond_sql.blocking import SqlBlocker
 from retentiond_sql.deleting import SqlDeleter
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.reader import SqlReader
+
+
+def only_on(*databases: str) -> pytest.MarkDecorator:
+    """For a test of something that the other databases do not have at all."""
+    return pytest.mark.parametrize("database", databases, indirect=True)
+
 
 TARGET = Target("shop", "customers")
 BLOCK, ANONYMIZE, DELETE = Action.BLOCK, Action.ANONYMIZE, Action.DELETE

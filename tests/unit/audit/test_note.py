@@ -99,7 +99,15 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "vkey",
-    ["", "name", "name+cea79d92", VKEY.replace("cea79d92", "cea79d93"), VKEY[:-4], VKEY.replace("ASV", "BSV"), "+" + VKEY.partition("+")[2]],
+    [
+        "",
+        "name",
+        "name+cea79d92",
+        VKEY.replace("cea79d92", "cea79d93"),
+        VKEY[:-4],
+        VKEY.replace("ASV", "BSV"),
+        "+" + VKEY.partition("+")[2],
+    ],
 )
 def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:
     with pytest.raises(NoteError):

@@ -46,7 +46,9 @@ def _swap(connection: sa.Connection) -> None:
 
 def _insert(connection: sa.Connection) -> None:
     leaves = _leaves(connection)
-    connection.execute(sa.text("INSERT INTO log_leaves (idx, leaf) VALUES (:idx, :leaf)"), {"idx": len(leaves), "leaf": leaves[-1]})
+    connection.execute(
+        sa.text("INSERT INTO log_leaves (idx, leaf) VALUES (:idx, :leaf)"), {"idx": len(leaves), "leaf": leaves[-1]}
+    )
     for idx in range(4, len(leaves)):
         _set_leaf(connection, idx + 1, leaves[idx])
 
@@ -58,7 +60,9 @@ def _rehashed(connection: sa.Connection) -> None:
     connection.execute(sa.text("UPDATE log_head SET size = :size, tree = :tree"), {"size": tree.size, "tree": tree.packed()})
     for size in connection.execute(sa.text("SELECT size FROM log_checkpoints")).scalars().all():
         tree = Range().grown(leaves[:size])
-        connection.execute(sa.text("UPDATE log_checkpoints SET tree = :tree WHERE size = :size"), {"size": size, "tree": tree.packed()})
+        connection.execute(
+            sa.text("UPDATE log_checkpoints SET tree = :tree WHERE size = :size"), {"size": size, "tree": tree.packed()}
+        )
 
 
 def _forged(connection: sa.Connection) -> None:
@@ -68,6 +72,15 @@ def _forged(connection: sa.Connection) -> None:
     _rehashed(connection)
 
 
+def _insert_and_rehash(connection: sa.Connection) -> None:
+    _insert(connection)
+    _rehashed(connection)
+
+
+def _append(connection: sa.Connection) -> None:
+    connection.execute(sa.text("INSERT INTO log_leaves (idx, leaf) SELECT max(idx) + 1, :leaf FROM log_leaves"), {"leaf": b"{}"})
+
+
 TAMPERINGS: dict[str, Tampering] = {
     "the last entry is gone": _do("DELETE FROM log_leaves WHERE idx = (SELECT max(idx) FROM log_leaves)"),
     "an entry in the middle is gone": _do("DELETE FROM log_leaves WHERE idx = 4"),
@@ -75,19 +88,20 @@ TAMPERINGS: dict[str, Tampering] = {
     "all entries are gone": _do("DELETE FROM log_leaves"),
     "two entries are swapped": _swap,
     "an entry is put in": _insert,
-    "an entry is put in and all is hashed anew": lambda connection: (_insert(connection), _rehashed(connection))[0],
+    "an entry is put in and all is hashed anew": _insert_and_rehash,
     "an outcome is forged and all is hashed anew": _forged,
-    "an entry is added behind the end": lambda connection: connection.execute(
-        sa.text("INSERT INTO log_leaves (idx, leaf) SELECT max(idx) + 1, :leaf FROM log_leaves"), {"leaf": b"{}"}
-    )
-    and None,
+    "an entry is added behind the end": _append,
     "the head tells of fewer": _do("UPDATE log_head SET size = size - 1"),
     "the head has another tree": _do("UPDATE log_head SET tree = (SELECT tree FROM log_checkpoints ORDER BY size LIMIT 1)"),
     "the head tells another last moment": _do("UPDATE log_head SET last_at = '2020-01-01T00:00:00Z'"),
     "the head is gone": _do("DELETE FROM log_head"),
     "a checkpoint's text is changed": _do("UPDATE log_checkpoints SET note = replace(note, 'test', 'tost')"),
-    "a checkpoint has another size": _do("UPDATE log_checkpoints SET size = size + 1 WHERE size = (SELECT min(size) FROM log_checkpoints)"),
-    "a checkpoint has another tree": _do("UPDATE log_checkpoints SET tree = (SELECT tree FROM log_head) WHERE size = (SELECT min(size) FROM log_checkpoints)"),
+    "a checkpoint has another size": _do(
+        "UPDATE log_checkpoints SET size = size + 1 WHERE size = (SELECT min(size) FROM log_checkpoints)"
+    ),
+    "a checkpoint has another tree": _do(
+        "UPDATE log_checkpoints SET tree = (SELECT tree FROM log_head) WHERE size = (SELECT min(size) FROM log_checkpoints)"
+    ),
     "a handle is gone": _do("DELETE FROM log_handles WHERE idx = (SELECT min(idx) FROM log_handles)"),
     "a handle points elsewhere": _do("UPDATE log_handles SET idx = 99 WHERE idx = (SELECT min(idx) FROM log_handles)"),
     "a salt is gone": _do("DELETE FROM log_salts WHERE idx = (SELECT min(idx) FROM log_salts)"),
@@ -110,7 +124,9 @@ def test_tampering_is_told(sqlite_place: LogPlace, tampering: str) -> None:
     _tampering_is_told(sqlite_place, tampering)
 
 
-@pytest.mark.parametrize("tampering", ["an outcome is forged and all is hashed anew", "a handle points elsewhere", "a salt is gone"])
+@pytest.mark.parametrize(
+    "tampering", ["an outcome is forged and all is hashed anew", "a handle points elsewhere", "a salt is gone"]
+)
 def test_tampering_is_told_on_postgresql(state: Path, postgresql: sa.URL, tampering: str) -> None:
     _tampering_is_told(LogPlace(state, postgresql, ORIGIN), tampering)
 
@@ -121,7 +137,7 @@ def _tampering_is_told(place: LogPlace, tampering: str) -> None:
         TAMPERINGS[tampering](connection)
     problems = verify_log(place).problems
     assert problems
-    assert all(problem.endswith(".") and problem[0].isupper() or problem.startswith(str(place.state)) for problem in problems)
+    assert all((problem.endswith(".") and problem[0].isupper()) or problem.startswith(str(place.state)) for problem in problems)
 
 
 def test_a_changed_bit_in_any_entry_is_told(place: LogPlace) -> None:
@@ -154,7 +170,13 @@ def test_a_changed_bit_in_any_column_is_told(sqlite_place: LogPlace) -> None:
             before = connection.execute(sa.text(f"SELECT {column} FROM {table} LIMIT 1")).scalar()  # noqa: S608 - names of the schema
         if before is None:
             continue
-        after = before + 1000 if isinstance(before, int) else bytes([before[0] ^ 1]) + before[1:] if isinstance(before, bytes) else "x" + before[1:]
+        after = (
+            before + 1000
+            if isinstance(before, int)
+            else bytes([before[0] ^ 1]) + before[1:]
+            if isinstance(before, bytes)
+            else "x" + before[1:]
+        )
         change = sa.text(f"UPDATE {table} SET {column} = :new WHERE {column} = :old")  # noqa: S608 - names of the schema
         with behind_its_back(sqlite_place) as connection:
             connection.execute(change, {"new": after, "old": before})
@@ -201,7 +223,9 @@ def test_a_history_rewritten_with_the_right_key_is_told_to_who_kept_a_checkpoint
         leaves = _leaves(connection)
         for size in connection.execute(sa.text("SELECT size FROM log_checkpoints")).scalars().all():
             note = signer.sign(Checkpoint(ORIGIN, size, Range().grown(leaves[:size]).root()).text())
-            connection.execute(sa.text("UPDATE log_checkpoints SET note = :note WHERE size = :size"), {"note": note, "size": size})
+            connection.execute(
+                sa.text("UPDATE log_checkpoints SET note = :note WHERE size = :size"), {"note": note, "size": size}
+            )
     (place.state / "last-signed").write_text(note)
     assert verify_log(place, checkpoint=kept).problems
 
@@ -313,7 +337,9 @@ def _concluded_wrongly(connection: sa.Connection, change: Callable[[bytes], byte
         pytest.param(lambda leaf: leaf.replace(RUN.encode(), RUN[::-1].encode()), id="batch"),
     ],
 )
-def test_arithmetic_that_does_not_add_up_is_told_even_where_nothing_is_signed_yet(place: LogPlace, change: Callable[[bytes], bytes]) -> None:
+def test_arithmetic_that_does_not_add_up_is_told_even_where_nothing_is_signed_yet(
+    place: LogPlace, change: Callable[[bytes], bytes]
+) -> None:
     with open_log(place, NOW, "retentiond 0") as log:
         delete(log, "gerd")
     with behind_its_back(place) as connection:
@@ -327,7 +353,9 @@ def test_a_second_outcome_of_one_record_is_told(place: LogPlace) -> None:
     with behind_its_back(place) as connection:
         leaves = _leaves(connection)
         place_of = next(idx for idx, leaf in enumerate(leaves) if "rc" in read_leaf(leaf))
-        connection.execute(sa.text("INSERT INTO log_leaves (idx, leaf) VALUES (:i, :l)"), {"i": len(leaves), "l": leaves[place_of]})
+        connection.execute(
+            sa.text("INSERT INTO log_leaves (idx, leaf) VALUES (:i, :l)"), {"i": len(leaves), "l": leaves[place_of]}
+        )
         _rehashed(connection)
     assert verify_log(place).problems
 
