@@ -125,7 +125,8 @@ class Reader(ABC):
     def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
         """Yield, in pages, each record once whose `cutoff.by` is known and strictly before the cutoff, oldest first.
 
-        Left out are blocked records for `block` and anonymized ones for `anonymize`; for `delete` none are.
+        Left out are blocked records for `block`, and anonymized ones for both `anonymize` and `block`, which has nothing left
+        to hide of them; for `delete` none are.
         Stays correct while found records are being acted on. Dates are aware UTC, or plain dates.
         """
 

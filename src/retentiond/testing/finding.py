@@ -185,3 +185,5 @@ class FindingPromises:
         (other,) = bench.put(2)
         assert [ref.key for ref in bench.find(awaiting=Action.ANONYMIZE)] == [other], "an anonymized record awaits it again"
         assert [ref.key for ref in bench.find(awaiting=Action.DELETE)] == [done, other], "it cannot be deleted"
+        if not bench.lacks(Gap.BLOCK):
+            assert [ref.key for ref in bench.find(awaiting=Action.BLOCK)] == [other], "what is anonymized awaits blocking"

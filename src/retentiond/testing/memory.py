@@ -306,7 +306,7 @@ def _hindrance(store: MemoryStore, records: Mapping[Key, Stored], ref: RecordRef
 
 
 def _in_state(stored: Stored, action: Action) -> bool:
-    return (action is Action.BLOCK and stored.blocked) or (action is Action.ANONYMIZE and stored.anonymized)
+    return action is not Action.DELETE and (stored.anonymized or (action is Action.BLOCK and stored.blocked))
 
 
 def _presence(stored: Stored | None) -> Presence:

@@ -87,7 +87,7 @@ class Searching(MemoryReader):
 
     def _awaits(self, key: Key, awaiting: Action) -> bool:
         stored = self._all()[key]
-        return not ((awaiting is Action.BLOCK and stored.blocked) or (awaiting is Action.ANONYMIZE and stored.anonymized))
+        return awaiting is Action.DELETE or not (stored.anonymized or (awaiting is Action.BLOCK and stored.blocked))
 
     def _every(self, cutoff: Cutoff, awaiting: Action) -> list[RecordRef]:
         refs = [self._ref(key) for key in sorted(self._all()) if self._awaits(key, awaiting)]
@@ -386,6 +386,15 @@ def anonymized_records_await_anonymizing(world: MemoryWorld) -> None:
     class Broken(Searching):
         def _awaits(self, key: Key, awaiting: Action) -> bool:
             return awaiting is Action.ANONYMIZE or super()._awaits(key, awaiting)
+
+    reading(world, Broken)
+
+
+@breaks("anonymized_records_are_left_out_for_anonymize_and_found_for_delete")
+def anonymized_records_await_blocking(world: MemoryWorld) -> None:
+    class Broken(Searching):
+        def _awaits(self, key: Key, awaiting: Action) -> bool:
+            return super()._awaits(key, awaiting) or (awaiting is Action.BLOCK and not self._all()[key].blocked)
 
     reading(world, Broken)
 
