@@ -90,16 +90,16 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
             pass  # a crash came between the file and the row; the file is checked like any other
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
-        edges = {row.size: bytes(row.tree) for row in rows}
+        history = _History(signed, {row.size: bytes(row.tree) for row in rows}, problems)
         tree, batches = Range(), _Batches(problems, _Openings(connection, problems))
         for expected, (index, leaf) in enumerate(stored_leaves(connection)):
             if index != expected:
                 problems.add(f"Entry {expected} is missing.")
                 break
-            _compare(tree, signed, edges, problems)
+            history.compare(tree)
             tree = tree.grown((leaf,))
             batches.take(index, leaf, place.origin, key)
-        _compare(tree, signed, edges, problems)
+        history.compare(tree)
         _compare_head(connection, tree, batches.last_at, problems)
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
     for size, (_, what) in signed.items():
@@ -163,11 +163,28 @@ def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: _Pr
         problems.add(f"{what} and {other[1]} tell of two different histories of {checkpoint.size} entries.")
 
 
-def _compare(tree: Range, signed: _Signed, edges: Mapping[int, bytes], problems: _Problems) -> None:
-    if tree.size in signed and tree.root() != signed[tree.size][0]:
-        problems.add(f"The first {tree.size} entries are not those that were signed ({signed[tree.size][1]}).")
-    if edges.get(tree.size, tree.packed()) != tree.packed():
-        problems.add(f"The tree kept beside the checkpoint of size {tree.size} is another one.")
+@dataclass(slots=True)
+class _History:
+    """Whether the entries are those that were signed; told once, because whatever follows a change differs, too."""
+
+    signed: _Signed
+    edges: Mapping[int, bytes]
+    problems: _Problems
+    agreed: int = 0
+    broken: bool = False
+
+    def compare(self, tree: Range) -> None:
+        """Compare the entries so far with what was signed of just as many."""
+        if self.broken:
+            return
+        root, what = self.signed.get(tree.size, (tree.root(), ""))
+        if root != tree.root():
+            self.broken = True
+            self.problems.add(f"Among the entries {self.agreed} to {tree.size - 1}, something is not as it was signed ({what}).")
+        elif self.edges.get(tree.size, tree.packed()) != tree.packed():
+            self.problems.add(f"The tree kept beside the checkpoint of size {tree.size} is another one.")
+        elif what:
+            self.agreed = tree.size
 
 
 def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, problems: _Problems) -> None:

@@ -45,6 +45,8 @@ class Stored:
     content: str = "content"
     version: int = 1
     """Counts changes of the content that decide."""
+    born: int = 0
+    """Tells it from whatever lay under its key before, or will."""
     blocked: bool = False
     anonymized: bool = False
 
@@ -80,10 +82,12 @@ class MemoryStore:
     before_act: Callable[[Sequence[RecordRef]], None] | None = None
     """Called once, just before the next act: for what others do in between."""
     _disturbances: list[tuple[When, Exception]] = field(default_factory=list)
+    _births: int = 0
 
     def put(self, dataset: str, key: Key | str, dates: Mapping[str, Moment | None], content: str = "content") -> None:
         """Put a record there, or another one under its key."""
-        self.datasets.setdefault(dataset, {})[_key(key)] = Stored(dict(dates), content)
+        self._births += 1
+        self.datasets.setdefault(dataset, {})[_key(key)] = Stored(dict(dates), content, born=self._births)
 
     def get(self, dataset: str, key: Key | str) -> Stored | None:
         """The record under `key` as it lies there; None where there is none."""
@@ -218,7 +222,7 @@ class MemoryReader(Reader):
     def _ref(self, key: Key) -> RecordRef:
         stored = self._all()[key]
         dates: Dates = {name: stored.dates.get(name) for name in self._options.dates}
-        return RecordRef(key, dates, fingerprint(stored), blocked=stored.blocked)
+        return RecordRef(key, dates, fingerprint(stored), (str(stored.born),), blocked=stored.blocked)
 
 
 class MemoryDeleter(Deleter):
