@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/retentiond demo
 
 test: $(READY) services lint types
-	$(BIN)/pytest $(PYTEST_OPTIONS)
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTEST_OPTIONS)
 
 dev: $(READY)
 

@@ -1,7 +1,6 @@
 """A process that is killed, at every step of the executor and at any moment: afterwards the log and the world agree.
 
-The random moments number 200 for each system with `KILLS=200`; fewer by default, so that the whole
-test run stays short. Each is drawn from a seed that a failure shows.
+The random moments are 200 for each system, drawn from one seed; fewer with `KILLS=20`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from retentiond.model.record import Target
 STEPS = ("run-started", "planned", "intended", "acted", "read-back", "concluded", "run-ended", "checkpointed")
 """The failpoints of one run, in their order."""
 
-KILLS = int(os.environ.get("KILLS", "40"))
+KILLS = int(os.environ.get("KILLS", "200"))
 
 DUE, KEPT = 60, 20
 
@@ -277,11 +276,14 @@ def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: World) -> Non
     in_child(lambda: enforce(world))
     length = time.perf_counter() - started
     killed = 0
-    for _ in range(KILLS):
+    while killed < KILLS:
         world.reset()
-        killed += not in_child(lambda: enforce(world), chance.uniform(0.0, length))
+        moment = chance.uniform(0.0, length)
+        if in_child(lambda: enforce(world), moment):
+            length = moment  # the run was over by then, so a later moment kills nobody; machines warm up
+        else:
+            killed += 1
         after_the_crash(world)
-    assert killed > KILLS / 2, f"only {killed} of {KILLS} runs were killed before they ended"
 
 
 def test_the_harness_notices_a_batch_in_doubt(world: World) -> None:

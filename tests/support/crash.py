@@ -7,6 +7,7 @@ meets the out-of-memory killer.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -79,14 +80,23 @@ def in_child(act: Callable[[], object], kill: Kill | float | None = None) -> boo
             sys.stderr.flush()
             os._exit(status)
     if isinstance(kill, float):
-        time.sleep(kill)  # the moment of death is what is being tried
-        os.kill(child, signal.SIGKILL)
+        _kill_after(child, kill)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
         assert os.WEXITSTATUS(status) == 0, "the child failed; its traceback is above"
         return True
     assert os.WTERMSIG(status) == signal.SIGKILL
     return False
+
+
+def _kill_after(child: int, seconds: float) -> None:
+    """Let the child be killed after so many seconds, unless it ends by itself before."""
+    watched = os.pidfd_open(child)
+    try:
+        if not select.select([watched], [], [], seconds)[0]:
+            signal.pidfd_send_signal(watched, signal.SIGKILL)
+    finally:
+        os.close(watched)
 
 
 def _killer(kill: Kill) -> Callable[[str], None]:
