@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterable, Iterator
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from retentiond.document.value import Document, Loc, dotted
+from retentiond.document.value import NO_VALUE, Document, Loc, dotted
 from retentiond.errors import ConfigurationError, Problem
 
 M = TypeVar("M", bound=BaseModel)
@@ -18,7 +19,8 @@ M = TypeVar("M", bound=BaseModel)
 def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
     """Make a `model` of the document's part at `prefix`; raise `ConfigurationError` with every problem of it.
 
-    Types are taken as written: `"5"` is no number and `yes` no boolean.
+    Types are taken as written: `"5"` is no number and `yes` no boolean. `null` is no way to leave a key of the model out;
+    it may only stand where the model has words of the writer's own, such as columns, and takes it for a value.
     """
     part: Any = document.data
     for step in prefix:
@@ -27,6 +29,9 @@ def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
     if not isinstance(part, dict):
         what = f"must be a mapping; it can have: {_listed(_allowed(model))}"
         raise ConfigurationError(refusal, [Problem(document.where(prefix), dotted(prefix), what)])
+    if empty := [loc for loc in _nulls(part, ()) if _has_field(model, loc)]:
+        told = [Problem(document.where((*prefix, *loc)), dotted((*prefix, *loc)), NO_VALUE) for loc in empty]
+        raise ConfigurationError(refusal, told)
     try:
         # The reader yields just what JSON knows, and pydantic is strict about JSON without refusing enums and tuples.
         return model.model_validate_json(to_json(part), strict=True)
@@ -42,7 +47,7 @@ def problems(document: Document, model: type[BaseModel], error: ValidationError,
         if one["type"] == "too_short" and any(_inside(other["loc"], one["loc"]) for other in errors):
             continue  # a list is only too short for want of the items that are wrong themselves
         loc = _real(document, (*prefix, *one["loc"]), one["type"])
-        what = _said(one, model)
+        what = NO_VALUE if loc in document.places and _value(document, loc) is None else _said(one, model)
         found[Problem(document.where(loc, key=one["type"] == "extra_forbidden"), dotted(loc), what)] = None
     return list(found)
 
@@ -82,22 +87,60 @@ def _real(document: Document, loc: Loc, kind: str) -> Loc:
     return tuple(real)
 
 
-def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    here: type[BaseModel] | None = model
+def _value(document: Document, loc: Loc) -> Any:
+    part: Any = document.data
     for step in loc:
-        if here is None or isinstance(step, int):
-            continue
-        field = next((one for name, one in here.model_fields.items() if step in (name, one.alias)), None)
-        if field is not None:
-            here = next(_models(field.annotation), None)
-    return here
+        part = part[step]
+    return part
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+def _nulls(part: Any, loc: Loc) -> Iterator[Loc]:
+    """Where `null` is written."""
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(part, dict):
+        inner = part.items()
+    elif isinstance(part, list):
+        inner = enumerate(part)
+    elif part is None:
+        yield loc
+    for step, value in inner:
+        yield from _nulls(value, (*loc, step))
+
+
+def _has_field(model: type[BaseModel], loc: Loc) -> bool:
+    owner = _model_at(model, loc[:-1])
+    return owner is not None and loc[-1] in _allowed(owner)
+
+
+def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    kinds: list[Any] = [model]
+    for step in loc:
+        kinds = [inner for kind in kinds for inner in _into(kind, step)]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _into(kind: Any, step: str | int) -> Iterator[Any]:
+    """The types that may stand at one step inside a type."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if step == (field.alias or name):
+                yield from _branches(field.annotation)
+    elif get_origin(kind) is dict and isinstance(step, str):
+        yield from _branches(get_args(kind)[1])
+    elif get_origin(kind) in (list, tuple) and isinstance(step, int):
+        for inner in get_args(kind):
+            yield from _branches(inner)
+
+
+def _branches(kind: Any) -> Iterator[Any]:
+    """The types of a union, without their annotations."""
+    if get_origin(kind) in (Union, UnionType):
+        for inner in get_args(kind):
+            yield from _branches(inner)
+    elif get_origin(kind) is Annotated:
+        yield from _branches(get_args(kind)[0])
+    else:
+        yield kind
 
 
 def _allowed(model: type[BaseModel]) -> list[str]:

@@ -2,7 +2,8 @@
 
 A duplicate key, an anchor, an alias, a merge key, a tag, a key that is no text, a key without a value and a second
 document are errors with their places, never a silent choice. Dates stay text. The parser's events are read, not what
-its constructors would make of them, so nothing is resolved that is not resolved here.
+its constructors would make of them, so nothing is resolved that is not resolved here. Only the plain word `null` is
+None; where it means something is for `build` to say.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from retentiond.document.value import Document, Loc, Spot, dotted, spotted
+from retentiond.document.value import NO_VALUE, Document, Loc, Spot, dotted, spotted
 from retentiond.errors import ConfigurationError, Problem
 
 MOST_BYTES = 1_000_000
@@ -217,9 +218,11 @@ class _Reading:
             self.complain(_at(event), loc, f"the character U+{ord(match.group()):04X} is not allowed; take it out")
         if not event.implicit[0] or event.style:
             return text
+        if text == "null":
+            return None
         if text in _NULLS:
             spot = _at(event) if text else self.keys.get(loc, _at(event))  # nothing stands where the next thing does
-            self.complain(spot, loc, "has no value; write one, or leave the key out")
+            self.complain(spot, loc, NO_VALUE)
             return ""
         if _PADDED.fullmatch(text):
             self.complain(_at(event), loc, f"a number has no leading zero; write {text!r} in quotes if it is text")

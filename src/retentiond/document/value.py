@@ -13,10 +13,13 @@ Loc = tuple[str | int, ...]
 Spot = tuple[int, int]
 """Line and column, counted from 1."""
 
+NO_VALUE = "has no value; write one, or leave the key out"
+"""What is wrong with nothing at all, and with `null` where that means nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a person wrote, as plain text, int, float, bool, list and dict, and where each of them stands."""
+    """What a person wrote, as plain text, int, float, bool, None, list and dict, and where each of them stands."""
 
     path: Path
     data: Any = field(repr=False)

@@ -34,6 +34,7 @@ class Cart(Strict):
     wheels: tuple[Wheel, ...] = Field(default=(), min_length=1)
     spare: Annotated[Wheel | None, BeforeValidator(lambda value: None if value == "none" else value)] = None
     by_name: dict[str, Wheel] = {}
+    prices: dict[str, int | None] = {}
 
     @field_validator("name")
     @classmethod
@@ -61,6 +62,10 @@ def test_what_is_written_becomes_a_model(tmp_path: Path) -> None:
     assert (cart.wheels[0].from_, cart.spare) == ("here", None)
 
 
+def test_null_is_a_value_only_where_the_writer_chooses_the_words(tmp_path: Path) -> None:
+    assert build(document(tmp_path, "name: x\nprices: {name: null, load: 5}"), Cart).prices == {"name": None, "load": 5}
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -74,6 +79,12 @@ def test_what_is_written_becomes_a_model(tmp_path: Path) -> None:
         ("name: x\ncolour: green", "2:9: colour: should be 'red' or 'blue'"),
         ("name: secret", "1:7: name: this name is taken"),
         ("loaded: true", "1:1: name: is missing"),
+        ("name: null", "1:7: name: has no value; write one, or leave the key out"),
+        ("name: x\nload: null", "2:7: load: has no value; write one, or leave the key out"),
+        ("name: x\nspare: null", "2:8: spare: has no value; write one, or leave the key out"),
+        ("name: x\nwheels: [null]", "2:10: wheels[0]: has no value; write one, or leave the key out"),
+        ("name: x\nby_name: {spokes: null}", "2:19: by_name.spokes: has no value; write one, or leave the key out"),
+        ("name: x\nby_name: {spokes: {spokes: 5, from: null}}", "2:37: by_name.spokes.from: has no value; write one, or "),
         ("name: x\nspare:\n  from: y", "2:1: spare.spokes: is missing; how many it has"),
         (
             "name: x\ncolor: red",

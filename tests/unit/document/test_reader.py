@@ -98,7 +98,8 @@ def test_a_key_that_older_yaml_took_for_something_else_is_text(file: Path, key: 
         ("? [a]\n: 1", "1:3: a key must be text"),
         ("a:\nb: 1", "1:1: a: has no value; write one, or leave the key out"),
         ("a: ~", "1:4: a: has no value; write one, or leave the key out"),
-        ("a: [1, null]", "1:8: a[1]: has no value; write one, or leave the key out"),
+        ("a: [1, ~]", "1:8: a[1]: has no value; write one, or leave the key out"),
+        ("a: Null", "1:4: a: has no value; write one, or leave the key out"),
         ("a: 010", "1:4: a: a number has no leading zero; write '010' in quotes if it is text"),
         ("a: .inf", "1:4: a: this is no number that can be used; put it in quotes if it is text"),
         ("a: .NaN", "1:4: a: this is no number that can be used; put it in quotes if it is text"),
@@ -118,6 +119,11 @@ def test_a_key_that_older_yaml_took_for_something_else_is_text(file: Path, key: 
 )
 def test_a_trap_is_an_error_with_its_place(file: Path, content: str, told: str) -> None:
     assert refused(file, content) == [told.format(file=file)]
+
+
+def test_the_plain_word_null_is_none_and_in_quotes_it_is_text(file: Path) -> None:
+    file.write_text("a: null\nb: [null]\nc: 'null'")
+    assert read(file).data == {"a": None, "b": [None], "c": "null"}
 
 
 @pytest.mark.parametrize(
