@@ -156,7 +156,9 @@ def among(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[ob
 
 def _within(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]]) -> sa.ColumnElement[bool]:
     if len(columns) == 1:
-        return columns[0].in_([sa.literal(row[0], Native) for row in rows])
+        # One parameter that is unfolded when it is sent: as many of them would each be looked at anew.
+        values = sa.bindparam("among", [row[0] for row in rows], Native, unique=True, expanding=True)
+        return columns[0].in_(values)
     return sa.tuple_(*columns, types=[Native] * len(columns)).in_([tuple(row) for row in rows])
 
 
