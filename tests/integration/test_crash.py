@@ -269,6 +269,7 @@ def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: Wor
     after_the_crash(world)
 
 
+@pytest.mark.timeout(1800)
 def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: World) -> None:
     chance = random.Random(20261124)  # noqa: S311 - moments, no secrets
     world.reset()
