@@ -262,6 +262,10 @@ class DeletionLog:
         """A keyed digest of what decided about the record, 32 bytes."""
         return self._keys.epoch.fingerprint(target, ref)
 
+    def known_as(self, target: Target, ref: RecordRef) -> list[tuple[bytes, bytes]]:
+        """Handle and fingerprint of the record under each epoch's key: a plan may have been made before the year turned."""
+        return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
+
     def _append(self, connection: sa.Connection, written: Sequence[bytes], now: datetime) -> int:
         tree = stored_tree(connection, lock=True)
         grown = tree.grown(written)

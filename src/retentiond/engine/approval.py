@@ -98,12 +98,12 @@ def only_approved(
 ) -> Iterator[Sequence[DueRecord]]:
     """Of each batch, the records that the approved plan names and that are still as they were then."""
     for batch in batches:
-        handles = [evidence.log.handle(target, record.ref.key) for record in batch]
-        listed = evidence.store.plan_lists(header.digest, handles)
+        known_as = [evidence.log.known_as(target, record.ref) for record in batch]
+        listed = evidence.store.plan_lists(header.digest, [handle for marks in known_as for handle, _ in marks])
         chosen = [
             record
-            for record, handle in zip(batch, handles, strict=True)
-            if listed.get(handle) == evidence.log.fingerprint(target, record.ref)
+            for record, marks in zip(batch, known_as, strict=True)
+            if any(listed.get(handle) == fingerprint for handle, fingerprint in marks)
         ]
         if chosen:
             yield chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -346,6 +346,17 @@ class TestPlans:
         bench.approve_plan(bench.plan_file())
         bench.later(31 * DAY)
         assert bench.run().steps[0].status is Status.AWAITING
+
+    def test_an_approved_plan_outlives_the_turn_of_the_year(self, tmp_path: Path) -> None:
+        """Handles hang on a key of their year; those in the plan are still those of its records."""
+        bench = Workbench(tmp_path, rule(approval="plan"))
+        bench.later(datetime(2026, 12, 30, tzinfo=UTC) - bench.now)
+        fill(bench)
+        bench.approve()
+        bench.approve_plan(bench.plan_file())
+        bench.later(3 * DAY)
+        bench.run()
+        assert old(bench) == set()
 
     def test_a_plan_for_another_version_of_the_rule_is_refused(self, bench: Workbench) -> None:
         file = bench.plan_file()
