@@ -78,8 +78,9 @@ def rule_approved(store: Store, assignment: Assignment, now: datetime) -> bool:
 
 
 def clock_approved(store: Store, now: datetime) -> bool:
-    """True where a person just said that the clock is right."""
-    return store.approval("clock", "clock", "", now) is not None
+    """True where a person just said that the clock is right; a word given by a clock that was ahead says nothing about now."""
+    word = store.approval("clock", "clock", "", now)
+    return word is not None and word.at <= now
 
 
 def approved_plan(store: Store, assignment: Assignment, action: Action, now: datetime) -> PlanHeader | None:
@@ -113,6 +114,9 @@ def _record(evidence: Evidence, approval: Approval) -> Approval:
     subject = approval.subject if approval.subject == "clock" else f"{approval.subject} {approval.name}"
     evidence.log.event("approval", approval.at, subject=subject, digest=approval.digest, decision="approved", by=approval.by)
     evidence.store.approve(approval)
+    if evidence.store.clock_reading() is None:
+        # Else a clock that leaps between the first approval and the first run would be believed. No boot has an empty id.
+        evidence.store.record_clock(ClockReading(approval.at, "", 0.0))
     evidence.log.checkpoint(approval.at)
     return approval
 

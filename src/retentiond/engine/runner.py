@@ -69,11 +69,10 @@ def run(
     found = log.verify().problems
     if found:
         raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(found))
-    store.close_abandoned_runs(clock())
-    store.drop_plans(clock())
-    reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep)
-
+    # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
+    store.close_abandoned_runs(clock())
+    reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep)
     approved = bool(doubted) and clock_approved(store, reading.at)
     believed = not doubted or approved
     number = str(uuid.uuid4())
@@ -91,6 +90,7 @@ def run(
     failpoint("run-started")
     if believed:
         store.record_clock(reading)
+        store.drop_plans(reading.at)
 
     this = _Run(number, workplace, evidence, reading.at, clock, sleep, stop, progress)
     results: list[StepResult] = []

@@ -289,12 +289,48 @@ class TestGuards:
         assert bench.run().exit_status == 0
         assert "old-again" not in bench.leads()
 
+    def test_what_is_found_out_about_an_interrupted_batch_does_not_vouch_for_the_clock(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+
+        def die(name: str) -> None:
+            if name == "acted":
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(points, "hook", die)
+        with pytest.raises(KeyboardInterrupt):
+            bench.run()
+        monkeypatch.undo()
+        bench.now -= 3 * DAY
+        (step,) = bench.run().steps
+        assert [reason for reason in step.reasons if "deletion log" in reason]
+
     def test_a_clock_that_leaped_ahead_deletes_nothing(self, bench: Workbench) -> None:
         bench.approve()
         bench.run()
         bench.now += 4000 * DAY
         assert bench.run().exit_status == 4
         assert len(bench.leads()) == 11
+
+    def test_a_clock_that_leaped_ahead_before_the_first_run_deletes_nothing(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.now += 4000 * DAY
+        bench.boot = "boot-2"
+        assert [bench.run().exit_status for _ in range(2)] == [4, 4]
+        assert len(bench.leads()) == 21
+
+    def test_a_persons_word_for_the_clock_says_nothing_about_the_time_before_it(self, bench: Workbench) -> None:
+        """Given under a clock that was years ahead, it would otherwise stand for years once the clock is right again."""
+        bench.approve()
+        bench.run()
+        bench.lead("old-again", 400)
+        right = bench.now
+        bench.now += 4000 * DAY
+        bench.approve_clock()
+        bench.now = right
+        assert bench.run().exit_status == 4
+        assert "old-again" in bench.leads()
 
     def test_a_system_whose_clock_contradicts_ours_is_left_alone(self, bench: Workbench) -> None:
         bench.approve()
@@ -357,6 +393,19 @@ class TestPlans:
         bench.later(3 * DAY)
         bench.run()
         assert old(bench) == set()
+
+    def test_an_approved_plan_outlives_a_clock_that_leaped_ahead_for_a_while(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(approval="plan"))
+        fill(bench)
+        bench.approve()
+        bench.approve_plan(bench.plan_file())
+        right = bench.now
+        bench.now += 4000 * DAY
+        bench.boot = "boot-2"
+        assert bench.run().exit_status == 4
+        bench.now = right
+        bench.approve_clock()
+        assert bench.run().exit_status == 0
 
     def test_a_plan_for_another_version_of_the_rule_is_refused(self, bench: Workbench) -> None:
         file = bench.plan_file()
