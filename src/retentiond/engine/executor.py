@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from retentiond.audit import DeletionLog, Intent, OpenBatch
-from retentiond.connector.api import Answer, Copy, Reader
+from retentiond.connector.api import Answer, Answered, Copy, Reader
 from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import Role, act, open_role
@@ -24,6 +24,9 @@ from retentiond.engine.values import DueRecord, Status
 from retentiond.errors import ConnectorError, OutcomeUnknownError
 from retentiond.model.record import Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
+
+LOOKED_AT = 10
+"""How many records of a batch that are called changed are looked at: enough to notice where all are, however dear one look is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +142,22 @@ def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     failpoint("acted")
     acted_at = means.clock()
     seen = _read_back(means, refs)
+    for place in [place for place, answer in enumerate(answers) if answer.said is Answered.CHANGED][:LOOKED_AT]:
+        answers[place] = _looked_at(means, refs[place], answers[place])
     return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
 
 
 def _look(means: Means, opened: OpenBatch) -> list[Outcome]:
     return patiently(lambda: look(means.target, means.action, opened.records), means.retry, means.sleep)
+
+
+def _looked_at(means: Means, ref: RecordRef, changed: Answer) -> Answer:
+    """`changed`, unless the reader finds it unchanged: left alone each time, it would never go and nobody would hear of it."""
+    try:
+        now_there = patiently(lambda: means.reader.explain(ref.key), means.retry, means.sleep)
+    except ConnectorError:
+        return Answer.failed("unreadable")
+    return Answer.failed("not-done") if now_there is not None and now_there.fingerprint == ref.fingerprint else changed
 
 
 def _read_back(means: Means, refs: Sequence[RecordRef]) -> Sequence[Presence | None]:

@@ -30,8 +30,11 @@ def judge(action: Action, answer: Answer, seen: Presence | None, copies: tuple[C
             return Outcome(OutcomeKind.PENDING_COPIES, answer.how, until=_last(copies, now), rows=answer.rows)
         case Answered.DONE:
             return Outcome(OutcomeKind.UNVERIFIED, answer.how, rows=answer.rows)
-        case Answered.NOT_FOUND if seen is None or seen in MOOT[action]:
+        case Answered.NOT_FOUND if seen in MOOT[action]:
             return Outcome(OutcomeKind.ALREADY_ABSENT, How.NOT_FOUND)
+        case Answered.NOT_FOUND if seen is None:
+            # A 404 has more causes than absence. Nothing of ours happened, so it is looked for again in the next run.
+            return Outcome(OutcomeKind.FAILED, code="unreadable")
         case Answered.NOT_FOUND:
             return Outcome(OutcomeKind.FAILED, code="malformed")
         case Answered.CHANGED:

@@ -38,6 +38,10 @@ def test_a_delete_that_was_acknowledged_but_is_still_seen_is_unverified() -> Non
     )
 
 
+def test_what_is_not_found_but_was_not_looked_at_again_is_no_absence() -> None:
+    assert judge(Action.DELETE, Answer.not_found(), None, (), NOW) == Outcome(OutcomeKind.FAILED, code="unreadable")
+
+
 def test_a_refused_record_that_is_gone_all_the_same_is_called_absent_and_not_ours() -> None:
     assert judge(Action.DELETE, Answer.failed("referenced"), Presence.ABSENT, (), NOW) == Outcome(
         OutcomeKind.ALREADY_ABSENT, How.PROBE

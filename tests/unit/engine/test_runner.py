@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
+from retentiond.connector import Answer
 from retentiond.engine import failpoint as points
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
 from retentiond.model.record import Action, Target
 from retentiond.testing import When
+from retentiond.testing.memory import MemoryDeleter
 
 DAY = timedelta(days=1)
 
@@ -118,6 +120,24 @@ class TestOutcomes:
         assert bench.run().exit_status == 0
         assert old(bench) == {"old-9"}
         assert bench.said("old-9") == ["changed"]
+
+    def test_a_record_that_is_called_changed_and_is_not_is_due_again_and_somebody_hears_of_it(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+        monkeypatch.setattr(MemoryDeleter, "_delete", lambda _self, refs: [Answer.changed() for _ in refs])
+        report = bench.run()
+        assert (report.exit_status, report.status) == (1, Status.INCOMPLETE)
+        assert bench.said("old-9") == ["failed"]
+
+    def test_a_record_that_is_called_gone_and_cannot_be_looked_for_is_due_again_and_somebody_hears_of_it(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+        bench.crm.unreadable = True
+        monkeypatch.setattr(MemoryDeleter, "_delete", lambda _self, refs: [Answer.not_found() for _ in refs])
+        assert bench.run().exit_status == 1
+        assert bench.said("old-9") == ["failed"]
 
     def test_a_record_that_somebody_else_deleted_is_not_claimed_as_ours(self, bench: Workbench) -> None:
         bench.approve()
