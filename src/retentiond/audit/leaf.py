@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retentiond.errors import AuditError
-from retentiond.model.record import FAILURE_CODES, How, Outcome, OutcomeKind
+from retentiond.model.record import CLAIMS, FAILURE_CODES, How, Outcome, OutcomeKind
 
 VERSION = 1
 LONGEST = 2048
@@ -33,11 +33,10 @@ KINDS: Mapping[str, frozenset[str]] = {
 
 OPTIONAL: Mapping[str, frozenset[str]] = {"concluded": frozenset({"resolved"}), "key": frozenset({"kid", "vkey"})}
 
-_CLAIMS = frozenset({How.RETURNING, How.ROWCOUNT, How.RECEIPT, How.XID, How.RESPONSE, How.STORED_ANSWER, How.UNLINK})
 ALLOWED: Mapping[OutcomeKind, frozenset[How]] = {
-    OutcomeKind.CONFIRMED: _CLAIMS,
-    OutcomeKind.PENDING_COPIES: _CLAIMS,
-    OutcomeKind.UNVERIFIED: _CLAIMS,
+    OutcomeKind.CONFIRMED: CLAIMS,
+    OutcomeKind.PENDING_COPIES: CLAIMS,
+    OutcomeKind.UNVERIFIED: CLAIMS,
     OutcomeKind.ALREADY_ABSENT: frozenset({How.NOT_FOUND, How.PROBE}),
     OutcomeKind.CHANGED: frozenset({How.NONE}),
     OutcomeKind.HELD: frozenset({How.NONE}),

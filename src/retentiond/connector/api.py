@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from retentiond.connector.permit import Permit
 from retentiond.errors import OutcomeUnknownError
-from retentiond.model.record import Action, Cutoff, How, Presence, RecordRef, Target
+from retentiond.model.record import CLAIMS, FAILURE_CODES, Action, Cutoff, How, Presence, RecordRef, Target
+
+MOST_ROWS = 2**53
+"""So many rows no record has."""
 
 
 class ConnectionOptions(BaseModel):
@@ -172,7 +175,26 @@ class _Acting:
                 f"this is a defect of the connector, and nobody knows what it did.",
                 "malformed",
             )
+        if not all(_makes_sense(answer) for answer in answers):
+            raise OutcomeUnknownError(
+                f"The connector of {self.target} gave an answer that makes no sense; "
+                f"this is a defect of the connector, and nobody knows what it did.",
+                "malformed",
+            )
         return answers
+
+
+def _makes_sense(answer: Answer) -> bool:
+    """True where the log could take what the engine makes of it; what it could not take would stop everything else, too."""
+    if answer.rows is not None and not 0 <= answer.rows < MOST_ROWS:
+        return False
+    match answer.said:
+        case Answered.DONE:
+            return answer.how in CLAIMS
+        case Answered.FAILED:
+            return answer.code in FAILURE_CODES
+        case Answered.NOT_FOUND | Answered.CHANGED:
+            return True
 
 
 class Deleter(_Acting, ABC):

@@ -22,7 +22,7 @@ from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
 from retentiond.errors import ConnectorError, OutcomeUnknownError
-from retentiond.model.record import Action, Outcome, OutcomeKind, Presence, RecordRef
+from retentiond.model.record import FAILURE_CODES, Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
 
 LOOKED_AT = 10
@@ -138,7 +138,7 @@ def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     except OutcomeUnknownError:
         raise
     except ConnectorError as error:
-        answers = [Answer.failed(error.code)] * len(refs)
+        answers = [Answer.failed(error.code if error.code in FAILURE_CODES else "refused")] * len(refs)
     failpoint("acted")
     acted_at = means.clock()
     seen = _read_back(means, refs)

@@ -35,9 +35,10 @@ def refusals(
         )
     share = limits.share if limits and limits.share is not None else guards.share
     if plan.due > share * plan.population:
+        part = f" ({plan.due / plan.population:.1%})" if plan.population else ""  # they came while the others were counted
         found.append(
-            f"Rule {plan.rule} would {plan.action} {plan.due:,} of {plan.population:,} records of {plan.target} "
-            f"({plan.due / plan.population:.1%}); its limit is {share:.0%}. "
+            f"Rule {plan.rule} would {plan.action} {plan.due:,} of {plan.population:,} records of {plan.target}"
+            f"{part}; its limit is {share:.0%}. "
             f"Look at the plan, and raise `limits: share` of the rule if it is right."
         )
     undatable = limits.undatable if limits and limits.undatable is not None else guards.undatable

@@ -18,6 +18,9 @@ from retentiond.model.record import Action, Cutoff, RecordRef, Target
 SAMPLES = 20
 """How many undatable records are named to a person at the terminal."""
 
+MOST = 2**53
+"""So many records no data set holds."""
+
 EVERY = 1000
 """How many records pass between two words about progress."""
 
@@ -57,6 +60,8 @@ def plan_step(
     latest: datetime | None = None
     samples: list[RecordRef] = []
     population = reader.count()
+    if not 0 <= population < MOST:
+        raise ConnectorError(f"The connector of {target} counts {population} records; this is a defect of it.", "malformed")
 
     for page in reader.undated(undatable_dates(rule)):
         undatable += len(page)

@@ -102,6 +102,10 @@ class How(StrEnum):
     NONE = "none"
 
 
+CLAIMS = frozenset({How.RETURNING, How.ROWCOUNT, How.RECEIPT, How.XID, How.RESPONSE, How.STORED_ANSWER, How.UNLINK})
+"""By what a store can have told that it did what we asked."""
+
+
 class OutcomeKind(StrEnum):
     """What became of one record."""
 

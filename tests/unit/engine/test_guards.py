@@ -54,6 +54,10 @@ def test_more_than_a_quarter_of_all_records_is_refused(due: int, refused: bool) 
     assert bool(told(plan(due, 1000))) == refused
 
 
+def test_records_that_came_while_none_were_counted_are_refused() -> None:
+    assert "would delete 3 of 0 records of server/log; its limit" in told(plan(3, 0))[0]
+
+
 def test_a_rule_may_widen_its_own_share() -> None:
     assert told(plan(1000, 1000), Limits.model_validate({"records": "default", "share": "100%", "undatable": "default"})) == []
 

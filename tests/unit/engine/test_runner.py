@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
-from retentiond.connector import Answer
+from retentiond.connector import Answer, How
 from retentiond.engine import failpoint as points
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
@@ -237,6 +237,21 @@ class TestTrouble:
         assert [step.status for step in report.steps] == [Status.FAILED, Status.DONE]
         assert report.steps[0].reasons == ("The CRM cannot be reached.",)
         assert bench.shop.keys("orders") == set()
+
+    def test_a_reason_for_a_failure_that_nobody_knows_fails_its_records_and_no_more(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.disturb(When.BEFORE, ConnectorError("The CRM is out of sorts.", "out-of-sorts"))
+        assert bench.run().exit_status == 1
+        assert (bench.said("old-9"), bench.said("old-1")) == (["failed"], ["confirmed"])
+
+    @pytest.mark.parametrize("rows", [-1, 2**60])
+    def test_a_number_of_rows_that_makes_no_sense_claims_nothing(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch, rows: int
+    ) -> None:
+        bench.approve()
+        monkeypatch.setattr(MemoryDeleter, "_delete", lambda _self, refs: [Answer.done(How.RETURNING, rows) for _ in refs])
+        assert bench.run().exit_status == 1
+        assert bench.said("old-9") == ["failed"]
 
     def test_too_many_failures_end_the_step(self, tmp_path: Path) -> None:
         bench = Workbench(tmp_path, more="guards: {errors: 3}", batch_size=2)
