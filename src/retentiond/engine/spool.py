@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -67,8 +67,11 @@ def open_spool(directory: Path) -> Iterator[Spool]:
         file = tempfile.TemporaryFile("w+", dir=directory, encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - closed below
     except OSError as error:
         raise _unwritable(error) from None
-    with file:
+    try:
         yield Spool(file)
+    finally:
+        with suppress(OSError):  # what could not be written then cannot be written now, and whoever added it was told
+            file.close()
 
 
 def _unwritable(error: OSError) -> StateError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retentiond.engine.spool import Spool, open_spool
+from retentiond.engine.spool import open_spool
 from retentiond.engine.values import DueRecord
 from retentiond.errors import StateError
 from retentiond.model.record import RecordRef
@@ -49,15 +49,14 @@ def test_a_spool_leaves_no_file_to_be_found(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told_as_such() -> None:
-    record = DueRecord(RecordRef(("1" * 10_000,)), datetime(2021, 1, 1, tzinfo=UTC))
-    full = Path("/dev/full").open("w+", encoding="utf-8")  # noqa: SIM115 - closing it would meet the end of the disk again
-    try:
-        spool = Spool(full)
-        with pytest.raises(StateError, match="Free space"):  # noqa: PT012 - whichever of the two meets the end of the disk
-            for _ in range(3):
-                spool.add(record)
-            list(spool.batches(1))
-    finally:
-        with contextlib.suppress(OSError):
-            full.close()
+@pytest.mark.parametrize("length", [1, 10_000])
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Also where closing the file meets the end of the disk once more."""
+    full = Path("/dev/full").open("w+", encoding="utf-8")  # noqa: SIM115 - closed by the spool
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *_words, **_options: full)
+    record = DueRecord(RecordRef(("1" * length,)), datetime(2021, 1, 1, tzinfo=UTC))
+    with pytest.raises(StateError, match="Free space"), open_spool(tmp_path) as spool:  # noqa: PT012 - whichever meets the end
+        for _ in range(3):
+            spool.add(record)
+        list(spool.batches(1))
+    assert full.closed
