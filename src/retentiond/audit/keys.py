@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable
@@ -21,6 +22,9 @@ SECRET = 32
 NONCE = 12
 KEK_CREDENTIAL = "retentiond-kek"
 SEED_CREDENTIAL = "retentiond-signing-seed"
+
+
+_EPOCH = re.compile(r"epoch-[0-9]+-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def open_keys(state: Path, origin: str, year: int, *, make: bool) -> Keys:
     wrapping = _secret(folder / "kek", KEK_CREDENTIAL, make=make)
     seed = _secret(folder / "signing-seed", SEED_CREDENTIAL, make=make)
     signer = Signer(origin, Ed25519PrivateKey.from_private_bytes(seed))
-    files = sorted(folder.glob("epoch-*"), key=lambda file: [int(part) for part in file.name.split("-")[1:]])
+    # Others of the like, such as a copy somebody made for safety's sake, are none of ours.
+    files = sorted((file for file in folder.iterdir() if _EPOCH.fullmatch(file.name)), key=_age)
     if not files and make:
         files = [_make_epoch(folder, f"{year}-1", wrapping, origin)]
     if not files:
@@ -94,6 +99,10 @@ def unsealed(secret: bytes, blob: bytes, bound_to: str) -> bytes:
         return AESGCM(secret).decrypt(blob[:NONCE], blob[NONCE:], bound_to.encode())
     except (InvalidTag, ValueError):  # ValueError where not even a nonce is left of it
         raise AuditError("What was put aside for an open batch cannot be opened: its key is gone, or it was changed.") from None
+
+
+def _age(epoch: Path) -> list[int]:
+    return [int(part) for part in epoch.name.split("-")[1:]]
 
 
 def _make_epoch(folder: Path, kid: str, wrapping: bytes, origin: str) -> Path:

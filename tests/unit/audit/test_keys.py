@@ -28,6 +28,13 @@ def test_keys_stay_the_same(state: Path) -> None:
     assert str(first.signer.verifier) == str(second.signer.verifier)
 
 
+def test_a_copy_that_somebody_put_beside_a_key_is_none(state: Path) -> None:
+    keys = open_keys(state, ORIGIN, 2026, make=True)
+    (state / "keys" / "epoch-2026-1.bak").write_bytes(b"copied for safety's sake")
+    (state / "keys" / "epoch-").mkdir()
+    assert open_keys(state, ORIGIN, 2026, make=False).epochs == keys.epochs
+
+
 def test_the_epoch_key_does_not_lie_about_bare(state: Path) -> None:
     secret = open_keys(state, ORIGIN, 2026, make=True).epoch.secret
     assert not [file for file in (state / "keys").iterdir() if secret in file.read_bytes()]
