@@ -185,6 +185,20 @@ class TestTrouble:
         assert old(bench) == set()
         assert bench.slept[1:] == [17]
 
+    @pytest.mark.parametrize("asked", [366 * 86_400, float("nan")])
+    def test_a_system_that_asks_to_wait_for_ever_is_left_to_the_next_run(self, bench: Workbench, asked: float) -> None:
+        bench.approve()
+        bench.crm.disturb(When.BEFORE, TransientConnectorError("busy", retry_after=asked))
+        assert bench.run().exit_status == 1
+        assert bench.slept == []
+        assert bench.said("old-9") == ["failed"]
+
+    def test_a_wait_that_lies_in_the_past_is_none(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.crm.disturb(When.BEFORE, TransientConnectorError("busy", retry_after=-5))
+        assert bench.run().exit_status == 0
+        assert bench.slept == [0.0]
+
     def test_a_system_that_stays_away_fails_and_is_due_again(self, bench: Workbench) -> None:
         bench.approve()
         for _ in range(20):
