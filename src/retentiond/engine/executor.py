@@ -93,8 +93,10 @@ def execute(
                 break
             if role is None:
                 role = patiently(lambda: open_role(means.target, means.action), means.retry, means.sleep)
+            # A record whose date moved while it was searched for can be found twice; it is dealt with once, as it was found last.
+            once = list({record.ref.key: record for record in batch}.values())
             opened = means.log.intend(
-                intent(max(record.due_at for record in batch)), [record.ref for record in batch], means.clock()
+                intent(max(record.due_at for record in once)), [record.ref for record in once], means.clock()
             )
             failpoint("intended")
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
-from retentiond.connector import Answer, How
+from retentiond.connector import Answer, Cutoff, How, RecordRef
 from retentiond.engine import failpoint as points
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
-from retentiond.model.record import Action, Target
+from retentiond.model.record import Action, OutcomeKind, Target
 from retentiond.testing import When
-from retentiond.testing.memory import MemoryDeleter
+from retentiond.testing.memory import MemoryDeleter, MemoryReader
 
 DAY = timedelta(days=1)
 
@@ -138,6 +139,18 @@ class TestOutcomes:
         monkeypatch.setattr(MemoryDeleter, "_delete", lambda _self, refs: [Answer.not_found() for _ in refs])
         assert bench.run().exit_status == 1
         assert bench.said("old-9") == ["failed"]
+
+    def test_a_record_that_is_found_twice_is_dealt_with_once(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that answers for keys would acknowledge it twice, and the log would tell of more than was there."""
+        bench.approve()
+        honest = MemoryReader.find
+
+        def twice(reader: MemoryReader, cutoff: Cutoff, awaiting: Action) -> Iterator[list[RecordRef]]:
+            for page in honest(reader, cutoff, awaiting):
+                yield [ref for ref in page for _ in range(2)]
+
+        monkeypatch.setattr(MemoryReader, "find", twice)
+        assert dict(bench.run().steps[0].outcomes) == {OutcomeKind.CONFIRMED: 10}
 
     def test_a_record_that_somebody_else_deleted_is_not_claimed_as_ours(self, bench: Workbench) -> None:
         bench.approve()
