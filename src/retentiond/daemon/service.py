@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from retentiond.audit import verify_log
+from retentiond.audit import LogPlace, read_log, verify_log
 from retentiond.daemon.clock import steady, utc_now
 from retentiond.daemon.notify import Notifier
 from retentiond.daemon.scheduler import Schedule, missed
 from retentiond.daemon.signals import Inbox, Word, open_inbox
 from retentiond.daemon.work import Make, Work, make_run
+from retentiond.database import DatabaseError
 from retentiond.engine.evidence import log_place, open_store_of
 from retentiond.engine.values import RunReport
 from retentiond.engine.workplace import Workplace, read_workplace
@@ -151,6 +152,8 @@ class Service:
         if error is not None and (isinstance(error, AuditError) or not isinstance(error, RetentiondError)):
             get_logger().critical("stopped", exc_info=error)
             self.notifier.stopping(f"Stopped by {type(error).__name__}; see the journal.")
+            if not isinstance(error, Exception):  # raised as it is, SystemExit would end the service as if all was well
+                raise RuntimeError(f"A run was ended by {type(error).__name__}.") from error
             raise error
         if error is not None:
             self.retry_at = utc_now() + TRY_AGAIN
@@ -260,12 +263,23 @@ def _read(settings_path: Path | None) -> Workplace:
 def _verified_open_batches(settings: Settings) -> int:
     """How many batches a crash left in doubt. Only reads, so that a run by hand may be under way meanwhile."""
     place = log_place(settings)
-    if not place.public_key.exists():
-        return 0  # nothing was ever logged here; the first run begins the log
+    if not place.public_key.exists() and not place.last_signed.exists() and _never_begun(place):
+        return 0
     verification = verify_log(place)
     if verification.problems:
         raise AuditError("The deletion log does not verify; the daemon does not start.\n" + "\n".join(verification.problems))
     return verification.open_batches
+
+
+def _never_begun(place: LogPlace) -> bool:
+    """True where nothing was ever logged; the first run begins the log."""
+    try:
+        with read_log(place) as log:
+            return log.size == 0
+    except DatabaseError:
+        raise
+    except StateError:
+        return True
 
 
 def _make_state_directory(state: Path) -> None:

@@ -61,7 +61,7 @@ class Work:
     def __init__(self, make: Make, workplace: Workplace, trigger: str, ended: Callable[[], None]) -> None:
         """Start the run; `ended` is called in its thread when it is over, however it ended."""
         self.trigger = trigger
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         """What the run raised; None while it is under way and where it raised nothing."""
         self.report: RunReport | None = None
         """What the run did; None while it is under way and where it raised."""
@@ -95,7 +95,8 @@ class Work:
     def _do(self, make: Make, workplace: Workplace, hooks: Hooks) -> None:
         try:
             self.report = make(workplace, self.trigger, hooks)
-        except Exception as error:  # noqa: BLE001 - the daemon's one handler: the loop tells what is expected from a bug
+        except BaseException as error:  # noqa: BLE001 - the daemon's one handler: the loop tells what is expected from a bug
+            # Also what is no `Exception`, such as SystemExit of a connector's library: else the run would be over without a word.
             self.error = error
         finally:
             self._over.set()

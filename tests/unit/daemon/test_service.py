@@ -16,7 +16,7 @@ from retentiond.daemon.notify import Notifier
 from retentiond.daemon.service import Service
 from retentiond.daemon.signals import Inbox, Word
 from retentiond.daemon.work import Hooks
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import log_place, open_evidence, open_store_of
 from retentiond.engine.values import RunReport, Status
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, StateError
@@ -63,7 +63,7 @@ class Runs:
 
     def __init__(self) -> None:
         self.triggers: list[str] = []
-        self.raises: list[Exception | None] = []
+        self.raises: list[BaseException | None] = []
         self.hooks: Hooks | None = None
         self.begun = threading.Event()
         self.may_end = threading.Event()
@@ -145,6 +145,19 @@ def test_it_reports_for_duty_once_it_has_looked_at_everything(
     assert ear.listen() == ["READY=1", "STATUS=Idle until 2026-11-25 03:17 UTC."]
     assert state_of(workplace) == "idle"
     service.close()
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_log_whose_public_key_is_gone_is_not_taken_for_one_that_never_was(workplace: Workplace, ear: Ear) -> None:
+    settings = workplace.settings
+    with open_evidence(settings, datetime(2026, 11, 24, 3, tzinfo=UTC)) as evidence:
+        evidence.log.checkpoint(datetime(2026, 11, 24, 3, tzinfo=UTC))
+    log_place(settings).public_key.unlink()
+    with pytest.raises(AuditError, match=r"log\.vkey cannot be read"):
+        service_of(workplace, Script(), Runs(), ear)
+    log_place(settings).last_signed.unlink()
+    with pytest.raises(AuditError, match=r"log\.vkey cannot be read"):
+        service_of(workplace, Script(), Runs(), ear)
 
 
 @pytest.mark.usefixtures("clock")
@@ -238,6 +251,20 @@ def test_a_log_that_cannot_be_trusted_and_a_bug_end_the_service(
         service.loop()
     service.close()
     assert any(line.startswith("STATUS=Stopped by") for line in ear.listen())
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit()])
+def test_a_run_that_a_library_ends_ends_the_service_as_a_bug(
+    clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear, error: BaseException
+) -> None:
+    runs = Runs()
+    runs.raises = [error]
+    script = Script(later(clock, hours=16))
+    script.steps.append(script.run_ends)
+    service = service_of(workplace, script, runs, ear)
+    with pytest.raises(RuntimeError, match=f"ended by {type(error).__name__}"):
+        service.loop()
+    service.close()
 
 
 def test_a_run_that_hangs_is_no_longer_vouched_for(
