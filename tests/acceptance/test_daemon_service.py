@@ -117,6 +117,16 @@ def test_nothing_is_deleted_that_nobody_approved(tmp_path: Path, daemon: Daemon,
     assert len(office.letters()) == 4
 
 
+def test_it_lives_and_works_with_its_standard_streams_closed(tmp_path: Path, daemon: Daemon, ear: Ear) -> None:
+    office = office_of(tmp_path, FEW)
+    office.run("approve", "rule", "--all", "--by", "staff-1")
+    process = daemon(office, ("/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *PROGRAM, "daemon"))
+    ear.until("Last run: done.")
+    assert stop(process) == (0, "")
+    assert office.letters() == ["0003", "0004"]
+    assert office.json("audit", "verify")["trustworthy"]
+
+
 def test_a_run_that_was_slept_through_is_made_at_the_start(tmp_path: Path, daemon: Daemon, ear: Ear) -> None:
     office = office_of(tmp_path, FEW)
     office.run("approve", "rule", "--all", "--by", "staff-1")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import sys
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 from retentiond.audit import LogPlace, read_log, verify_log
 from retentiond.daemon.clock import steady, utc_now
@@ -38,6 +40,8 @@ STEP_BACK = timedelta(seconds=60)
 TRY_AGAIN = timedelta(hours=1)
 """When a run that could not be made at all is tried again, unless the schedule is sooner."""
 
+STDOUT, STDERR = 1, 2
+
 RUNS_LOOKED_AT = 200
 """How many stored runs are searched for the last whole one of ours."""
 
@@ -49,6 +53,7 @@ def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTE
     and `StateError` where the service cannot start (also: a second one on the same state), `AuditError` as soon as the
     deletion log is not trustworthy, and whatever a bug raises: a supervisor is to see it.
     """
+    _open_standard_streams()
     faulthandler.enable()  # the watchdog ends a hung process by SIGABRT; this leaves in the journal where it hung
     with ExitStack() as stack:
         inbox = stack.enter_context(open_inbox())
@@ -254,6 +259,19 @@ class Service:
         else:
             what = f"Idle until {self.schedule.next_start():%Y-%m-%d %H:%M} UTC."
         return f"{what} {self.remark}".strip()
+
+
+def _open_standard_streams() -> None:
+    """Give each standard stream that was closed to the nowhere: else the next file opened, a database, would take its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or _writing(STDOUT)
+    sys.stderr = sys.stderr or _writing(STDERR)
+
+
+def _writing(descriptor: int) -> TextIO:
+    return os.fdopen(descriptor, "w", encoding="utf-8", closefd=False)
 
 
 def _read(settings_path: Path | None) -> Workplace:
