@@ -19,7 +19,7 @@ from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, uns
 from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaf, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
-from retentiond.audit.stored import latest_leaves, regrown, stored_leaves, stored_tree
+from retentiond.audit.stored import as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
 from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
@@ -108,14 +108,12 @@ class DeletionLog:
         """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
         signed = last_signed(self._place, self._keys.signer.verifier)
         with _written(), self._engine.begin() as connection:
-            wanted = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
-            row = connection.execute(wanted).one_or_none()
-            tree = stored_tree(connection)
-            if signed is None and row is None:
+            newest, tree = newest_signed(connection), stored_tree(connection)
+            if signed is None and newest is None:
                 return
             if signed is None:
                 raise AuditError(f"{self._place.last_signed} is gone, though the log was signed. Restore it from its backup.")
-            known = Range(0) if row is None else Range.unpacked(row.size, bytes(row.tree))
+            known = newest or Range()
             if signed.size > tree.size or signed.size < known.size:
                 raise AuditError(
                     f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
@@ -194,7 +192,8 @@ class DeletionLog:
         with _written(), self._engine.connect() as connection:
             rows = connection.execute(sa.select(work).order_by(work.c.idx)).all()
         secret = work_key(self._keys.folder, make=False) if rows else b""
-        return [OpenBatch.unpacked(row.idx, unsealed(secret, bytes(row.body), f"{self._place.origin} {row.idx}")) for row in rows]
+        sealed_for = self._place.origin
+        return [OpenBatch.unpacked(row.idx, unsealed(secret, as_bytes(row.body), f"{sealed_for} {row.idx}")) for row in rows]
 
     def checkpoint(self, now: datetime) -> Checkpoint:
         """Sign the log as it is, after reading back and hashing anew what was added since the last time.
@@ -204,16 +203,14 @@ class DeletionLog:
         """
         del now  # a checkpoint bears no date; the entries do
         with _written(), reading(self._place) as connection:
-            wanted = sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
-            row = connection.execute(wanted).one_or_none()
-            known = Range(0) if row is None else Range.unpacked(row.size, bytes(row.tree))
-            tree = stored_tree(connection)
+            newest, tree = newest_signed(connection), stored_tree(connection)
+            known = newest or Range()
             grown = regrown(connection, known, tree.size)
             still_open = connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one()
         if grown != tree:
             raise AuditError("What the deletion log holds is not what was written to it; it was not signed. Look at its storage.")
         checkpoint = Checkpoint(self._place.origin, grown.size, grown.root())
-        if row is None or grown.size > row.size:
+        if newest is None or grown.size > newest.size:
             note = self._keys.signer.sign(checkpoint.text())
             # The file goes first: after a crash it may be ahead of the row, which the next start mends, and never behind.
             write_beside(self._place.last_signed, note)
@@ -230,7 +227,7 @@ class DeletionLog:
     def last_at(self) -> datetime | None:
         """The moment that the last entry bears (aware UTC)."""
         with _written(), self._engine.connect() as connection:
-            written = connection.execute(sa.select(head.c.last_at)).scalar_one()
+            written = connection.execute(sa.select(head.c.last_at).where(head.c.id == 1)).scalar_one()
         return None if written is None else moment(written)
 
     def done_since(self, since: datetime) -> Counter[tuple[str, str]]:

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from retentiond.audit.tables import handles, head, leaves
+from retentiond.audit.tables import checkpoints, handles, head, leaves
 from retentiond.audit.tree import Range
 from retentiond.errors import AuditError
 
 PAGE = 2000
+
+
+def as_bytes(value: object) -> bytes:
+    """What is stored, as bytes; SQLite keeps values of any type in any column, and whoever tampers may leave one there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def stored_leaves(connection: sa.Connection, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -18,7 +23,7 @@ def stored_leaves(connection: sa.Connection, start: int = 0, end: int | None = N
     while end is None or start < end:
         wanted = sa.select(leaves.c.idx, leaves.c.leaf).where(leaves.c.idx >= start).order_by(leaves.c.idx).limit(PAGE)
         page = connection.execute(wanted if end is None else wanted.where(leaves.c.idx < end)).all()
-        yield from ((row.idx, _bytes(row.leaf)) for row in page)
+        yield from ((row.idx, as_bytes(row.leaf)) for row in page)
         if len(page) < PAGE:
             return
         start = page[-1].idx + 1
@@ -30,15 +35,10 @@ def latest_leaves(connection: sa.Connection) -> Iterator[tuple[int, bytes]]:
     while end is None or end > 0:
         wanted = sa.select(leaves.c.idx, leaves.c.leaf).order_by(leaves.c.idx.desc()).limit(PAGE)
         page = connection.execute(wanted if end is None else wanted.where(leaves.c.idx < end)).all()
-        yield from ((row.idx, _bytes(row.leaf)) for row in page)
+        yield from ((row.idx, as_bytes(row.leaf)) for row in page)
         if len(page) < PAGE:
             return
         end = page[-1].idx
-
-
-def _bytes(value: object) -> bytes:
-    """What is stored, as bytes; SQLite keeps values of any type in any column, and whoever tampers may leave one there."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def stored_handles(connection: sa.Connection) -> Iterator[tuple[int, bytes, bytes]]:
@@ -47,7 +47,7 @@ def stored_handles(connection: sa.Connection) -> Iterator[tuple[int, bytes, byte
     while True:
         wanted = sa.select(handles).where(handles.c.idx >= start).order_by(handles.c.idx).limit(PAGE)
         page = connection.execute(wanted).all()
-        yield from ((row.idx, bytes(row.ref), bytes(row.identity)) for row in page)
+        yield from ((row.idx, as_bytes(row.ref), as_bytes(row.identity)) for row in page)
         if len(page) < PAGE:
             return
         start = page[-1].idx + 1
@@ -60,9 +60,18 @@ def stored_tree(connection: sa.Connection, *, lock: bool = False) -> Range:
     if row is None:
         raise AuditError("The deletion log has lost its head; nothing was written. Restore it from its backup.")
     try:
-        return Range.unpacked(row.size, bytes(row.tree))
+        return Range.unpacked(row.size, as_bytes(row.tree))
     except ValueError:
         raise AuditError("The head of the deletion log is damaged; nothing was written. Restore it from its backup.") from None
+
+
+def newest_signed(connection: sa.Connection) -> Range | None:
+    """The tree under the newest checkpoint in the database; None where there is none, `AuditError` where it is damaged."""
+    row = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+    try:
+        return None if row is None else Range.unpacked(row.size, as_bytes(row.tree))
+    except ValueError:
+        raise AuditError("The newest checkpoint of the deletion log is damaged. Restore the log from its backup.") from None
 
 
 def regrown(connection: sa.Connection, tree: Range, size: int) -> Range:

@@ -60,6 +60,6 @@ class Range:
     @classmethod
     def unpacked(cls, size: int, packed: bytes) -> Range:
         """Read back what `packed` made; raises `ValueError` where that is no tree of `size` leaves."""
-        if len(packed) % DIGEST:
-            raise ValueError("a hash is cut")
+        if type(size) is not int or len(packed) % DIGEST:
+            raise ValueError("a size is no number, or a hash is cut")
         return cls(size, tuple(packed[place : place + DIGEST] for place in range(0, len(packed), DIGEST)))

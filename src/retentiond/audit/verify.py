@@ -15,8 +15,8 @@ from retentiond.audit.handle import commitment, salt
 from retentiond.audit.leaf import ALLOWED, kind_of, raw, read_leaf
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
-from retentiond.audit.stored import stored_handles, stored_leaves, stored_tree
-from retentiond.audit.tables import checkpoints, salts, work
+from retentiond.audit.stored import as_bytes, stored_handles, stored_leaves, stored_tree
+from retentiond.audit.tables import checkpoints, handles, leaves, salts, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
 from retentiond.audit.tree import Range
 from retentiond.database import DatabaseError, Fault
@@ -85,12 +85,13 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
     with reading(place) as connection:
         rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size)).all()
         for row in rows:
-            _take(signed, row.note, key, f"The checkpoint of size {row.size}", problems, size=row.size)
+            note = as_bytes(row.note).decode("utf-8", "replace")
+            _take(signed, note, key, f"The checkpoint of size {row.size}", problems, size=row.size)
         if not rows and place.last_signed.exists():
             pass  # a crash came between the file and the row; the file is checked like any other
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
-        history = _History(signed, {row.size: bytes(row.tree) for row in rows}, problems)
+        history = _History(signed, {row.size: as_bytes(row.tree) for row in rows}, problems)
         tree, batches = Range(), _Batches(problems, _Openings(connection, problems))
         for expected, (index, leaf) in enumerate(stored_leaves(connection)):
             if index != expected:
@@ -102,6 +103,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         history.compare(tree)
         _compare_head(connection, tree, batches.last_at, problems)
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
+        _look_for_strays(connection, batches.intended, problems)
     for size, (_, what) in signed.items():
         if size > tree.size:
             problems.add(f"{what} covers {size} entries, but only {tree.size} are there: the log was cut or rolled back.")
@@ -195,8 +197,18 @@ def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, p
         return
     if head != tree:
         problems.add(f"The head tells of {head.size} entries, but the {tree.size} that are there are not those.")
-    if connection.execute(sa.select(HEAD.c.last_at)).scalar_one() != last_at:
+    if connection.execute(sa.select(HEAD.c.last_at).where(HEAD.c.id == 1)).scalar_one() != last_at:
         problems.add("The head tells another moment for the last entry than the entry itself.")
+
+
+def _look_for_strays(connection: sa.Connection, intended: int, problems: _Problems) -> None:
+    """Rows that stand where reading in order never comes, and that others would trip over."""
+    for place in (leaves.c.idx, handles.c.idx):
+        if connection.execute(sa.select(sa.func.count()).where(place < 0)).scalar_one():
+            problems.add(f"The table {place.table.name} holds something before the first entry.")
+    kept = connection.execute(sa.select(sa.func.count()).select_from(salts)).scalar_one()
+    if kept != intended:
+        problems.add(f"There are {kept} salts for the {intended} batches that were intended.")
 
 
 @dataclass(slots=True)
@@ -242,7 +254,7 @@ class _Openings:
     def _salt_of(self, intent: int) -> bytes | None:
         if self._salt[0] != intent:
             found = self._connection.execute(sa.select(salts.c.salt).where(salts.c.idx == intent)).scalar_one_or_none()
-            self._salt = (intent, None if found is None else bytes(found))
+            self._salt = (intent, None if found is None else as_bytes(found))
         return self._salt[1]
 
 
@@ -251,6 +263,7 @@ class _Batches:
 
     def __init__(self, problems: _Problems, openings: _Openings) -> None:
         self.open: dict[int, _Batch] = {}
+        self.intended = 0
         self.last_at: str | None = None
         self._openings = openings
         self._numbers: dict[str, int] = {}
@@ -289,6 +302,7 @@ class _Batches:
         if fields["kind"] == "intent":
             if fields["count"] < 1 or fields["batch"] in self._numbers:
                 self._problems.add(f"Entry {index} intends nothing, or a batch that was intended before.")
+            self.intended += 1
             self.open[index] = _Batch(index, fields["batch"], fields["count"], fields["items"])
             self._numbers[fields["batch"]] = index
         elif fields["kind"] == "concluded":

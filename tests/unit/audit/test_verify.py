@@ -106,6 +106,9 @@ TAMPERINGS: dict[str, Tampering] = {
     "a handle points elsewhere": _do("UPDATE log_handles SET idx = 99 WHERE idx = (SELECT min(idx) FROM log_handles)"),
     "a salt is gone": _do("DELETE FROM log_salts WHERE idx = (SELECT min(idx) FROM log_salts)"),
     "all handles and salts are gone": _do("DELETE FROM log_salts", "DELETE FROM log_handles"),
+    "an entry stands before the first": _do("INSERT INTO log_leaves (idx, leaf) VALUES (-5, '{}')"),
+    "a handle stands before the first": _do("INSERT INTO log_handles SELECT -5, ref, identity FROM log_handles LIMIT 1"),
+    "a salt belongs to no batch": _do("INSERT INTO log_salts SELECT 99, salt FROM log_salts LIMIT 1"),
     "a work row lies about": _do("INSERT INTO log_work (idx, body) SELECT 2, tree FROM log_head"),
 }
 
@@ -184,6 +187,51 @@ def test_a_changed_bit_in_any_column_is_told(sqlite_place: LogPlace) -> None:
         with behind_its_back(sqlite_place) as connection:
             connection.execute(change, {"new": before, "old": after})
     assert verify_log(sqlite_place).problems == ()
+
+
+FOREIGN = ("NULL", "'text'", "x'00'", "x''", "x'ff'", "-1", "2.5")
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("log_head", "size"),
+        ("log_head", "tree"),
+        ("log_head", "last_at"),
+        ("log_leaves", "leaf"),
+        ("log_handles", "ref"),
+        ("log_handles", "identity"),
+        ("log_salts", "salt"),
+        ("log_checkpoints", "size"),
+        ("log_checkpoints", "tree"),
+        ("log_checkpoints", "note"),
+    ],
+)
+def test_a_value_of_a_foreign_kind_is_told_and_is_no_bug_of_ours(sqlite_place: LogPlace, table: str, column: str) -> None:
+    """SQLite keeps anything anywhere. A log that was changed like that is refused like any other, and by whoever opens it."""
+    written(sqlite_place)
+    whole = (sqlite_place.state / "log.db").read_bytes()
+    for value in FOREIGN:
+        with behind_its_back(sqlite_place) as connection:
+            change = f"UPDATE {table} SET {column} = {value} WHERE rowid = (SELECT max(rowid) FROM {table})"  # noqa: S608 - words of this test
+            try:
+                connection.execute(sa.text(change))
+            except sa.exc.IntegrityError:
+                continue  # the schema itself refuses it
+        assert _refused(sqlite_place), value
+        for leftover in sqlite_place.state.glob("log.db-*"):
+            leftover.unlink()
+        (sqlite_place.state / "log.db").write_bytes(whole)
+    assert verify_log(sqlite_place).problems == ()
+
+
+def _refused(place: LogPlace) -> bool:
+    told = verify_log(place).problems
+    try:
+        with open_log(place, NOW, "retentiond 0") as log:
+            return bool(told) and log.verify().problems != ()
+    except AuditError:
+        return bool(told)
 
 
 # --- who signed it
