@@ -39,6 +39,7 @@ def delete(log: DeletionLog, *keys: str, run: str = RUN, outcomes: Sequence[Outc
 def written(place: LogPlace) -> None:
     """A signed log with a run of two concluded batches (five records) in it."""
     with open_log(place, NOW, "retentiond 0") as log:
+        log.checkpoint(NOW)
         log.event("run-start", NOW, run=RUN, trigger="command", policy_digest=DIGEST, tzdata="2026a", clock="believed")
         delete(log, "anna", "bert", "carla")
         log.checkpoint(NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
         history = _History(signed, {row.size: as_bytes(row.tree) for row in rows}, problems)
-        tree, batches = Range(), _Batches(problems, _Openings(connection, problems))
+        tree, batches = Range(), _Batches(problems, _Openings(connection, problems), signed.keys())
         for expected, (index, leaf) in enumerate(stored_leaves(connection)):
             if index != expected:
                 problems.add(f"Entry {expected} is missing.")
@@ -261,7 +261,8 @@ class _Openings:
 class _Batches:
     """The arithmetic of batches: what was intended, what became of it, and that both agree."""
 
-    def __init__(self, problems: _Problems, openings: _Openings) -> None:
+    def __init__(self, problems: _Problems, openings: _Openings, signed: Collection[int]) -> None:
+        self._signed = signed
         self.open: dict[int, _Batch] = {}
         self.intended = 0
         self.last_at: str | None = None
@@ -299,7 +300,10 @@ class _Batches:
             self._problems.add(f"Something is put aside for a batch of entry {index}, but none is open there.")
 
     def _event(self, index: int, fields: Mapping[str, Any]) -> None:
-        if fields["kind"] == "intent":
+        if fields["kind"] == "run-start" and index not in self._signed:
+            # No run begins before all there is was signed; else whoever has no key could take the signatures away and then write.
+            self._problems.add(f"Entry {index} begins a run, but the signature of what stands before it is gone.")
+        elif fields["kind"] == "intent":
             if fields["count"] < 1 or fields["batch"] in self._numbers:
                 self._problems.add(f"Entry {index} intends nothing, or a batch that was intended before.")
             self.intended += 1

@@ -78,6 +78,7 @@ def run(
     number = str(uuid.uuid4())
     started = clock()
     store.begin_run(number, trigger, workplace.digest, started)
+    log.checkpoint(started)  # what a crash left unsigned: no run begins but on signed ground, so that missing signatures show
     log.event(
         "run-start",
         started,

@@ -102,6 +102,8 @@ TAMPERINGS: dict[str, Tampering] = {
     "a checkpoint has another tree": _do(
         "UPDATE log_checkpoints SET tree = (SELECT tree FROM log_head) WHERE size = (SELECT min(size) FROM log_checkpoints)"
     ),
+    "a checkpoint is gone": _do("DELETE FROM log_checkpoints WHERE size = (SELECT min(size) FROM log_checkpoints)"),
+    "all checkpoints but the newest are gone": _do("DELETE FROM log_checkpoints"),
     "a handle is gone": _do("DELETE FROM log_handles WHERE idx = (SELECT min(idx) FROM log_handles)"),
     "a handle points elsewhere": _do("UPDATE log_handles SET idx = 99 WHERE idx = (SELECT min(idx) FROM log_handles)"),
     "a salt is gone": _do("DELETE FROM log_salts WHERE idx = (SELECT min(idx) FROM log_salts)"),
@@ -296,6 +298,15 @@ def test_the_checkpoint_outside_is_compared(place: LogPlace, tmp_path: Path) -> 
 
 
 # --- rolled back, cut, broken
+
+
+def test_a_history_rewritten_after_all_signatures_were_taken_away_is_told(place: LogPlace) -> None:
+    written(place)
+    with behind_its_back(place) as connection:
+        connection.execute(sa.text("DELETE FROM log_checkpoints"))
+        _forged(connection)
+    place.last_signed.unlink()
+    assert "begins a run, but the signature of what stands before it is gone" in verify_log(place).problems[0]
 
 
 def test_an_older_copy_of_the_database_is_told(sqlite_place: LogPlace) -> None:
