@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from retentiond.connector import Action, Answer, Answered, Permit, Presence, RecordRef, Target
+from retentiond.connector import Action, Answer, Answered, ConnectorError, Permit, Presence, RecordRef, Target
 from retentiond.errors import PermitError
 from retentiond.model.record import FAILURE_CODES, How
 from retentiond.testing.world import REACHED, Bench, Gap, World
@@ -175,6 +175,21 @@ class ActingPromises:
             assert answers[1].code in FAILURE_CODES, f"{action}: the reason is not one of the known words"
             assert world.content(refs[1].key) == before, f"{action}: a record that was refused has changed"
             assert [world.state(refs[i].key) for i in (0, 2)] == [REACHED[action]] * 2, f"{action}: the others were not done"
+
+    def test_an_act_on_a_system_out_of_reach_claims_nothing(self, world: World) -> None:
+        """Opening the role, or else acting, raises `ConnectorError`: neither done nor gone nor changed is known then."""
+        bench = Bench(world)
+        if bench.lacks(Gap.UNREACHABLE):
+            return
+        bench.put(1, 2)
+        asked = [(action, bench.find(awaiting=action)) for action in bench.actions()]
+        world.unreachable()
+        for action, refs in asked:
+            try:
+                answers = bench.act(action, refs)
+            except ConnectorError:
+                continue
+            assert set(said(answers)) == {Answered.FAILED}, f"{action} claimed something though the system is out of reach"
 
     def test_paging_stays_correct_while_each_page_is_deleted(self, world: World) -> None:
         """Records that go while the search runs neither hide others nor come twice."""

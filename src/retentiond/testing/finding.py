@@ -148,6 +148,19 @@ class FindingPromises:
         assert sorted(ref.key for ref in told) == sorted(keys), "undated tells others than the undated, or twice"
         assert all(moment is None for ref in told for moment in ref.dates.values()), "an undated record has a date"
 
+    def test_a_search_goes_by_the_date_that_it_is_asked_for(self, world: World) -> None:
+        """A record whose other date alone is known is found by no cutoff on this one; by this one it is undated."""
+        bench = Bench(world)
+        if bench.lacks(Gap.INSTANT) or bench.lacks(Gap.DAY) or bench.lacks(Gap.UNDATED):
+            return
+        assert world.instant is not None
+        (dated,) = bench.put(1)
+        other = world.put(2, NOON.date())
+        assert [ref.key for ref in bench.find()] == [dated], "found is what has another date"
+        with bench.reader() as reader:
+            told = [ref.key for page in reader.undated([world.instant]) for ref in page]
+        assert told == [other], "undated does not go by the dates that it is asked for"
+
     def test_dates_that_tie_across_pages_lose_and_double_nothing(self, world: World) -> None:
         """More records of one and the same date than a page holds are each found once."""
         bench = Bench(world)

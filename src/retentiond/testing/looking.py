@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from retentiond.connector import Action, ConnectorError, Presence, Reader
+from retentiond.testing.finding import FAR_ZONE, host_in
 from retentiond.testing.world import REACHED, Bench, Gap, World
 
 
@@ -68,6 +70,13 @@ class LookingPromises:
             key = world.put(number, bench.moment(number), REACHED[action])
             assert bench.present(bench.refs([key])) == [REACHED[action]], f"the state after {action} is not told"
 
+    def test_a_changed_record_is_still_there(self, world: World) -> None:
+        """What decides about it differs from what is asked for, and yet it is not gone."""
+        bench = Bench(world)
+        refs = bench.refs(bench.put(1, 2))
+        world.change(refs[0].key)
+        assert bench.present(refs) == [Presence.PRESENT] * 2, "a record that changed is told as gone"
+
     def test_explain_tells_a_known_record_as_find_does(self, world: World) -> None:
         """Key, dates, fingerprint, identity and block are those that a search tells."""
         bench = Bench(world)
@@ -102,6 +111,16 @@ class LookingPromises:
         assert now.fingerprint != changed.fingerprint, "the fingerprint stayed though what decides changed"
         assert other is not None, "a record is gone"
         assert other.fingerprint == kept.fingerprint, "a change of one record shows in another one's fingerprint"
+
+    def test_the_identity_stays_after_a_change(self, world: World) -> None:
+        """By its identity a record is told from a stranger; one that changed would be taken for one, and so for gone."""
+        bench = Bench(world)
+        (ref,) = bench.refs(bench.put(1))
+        world.change(ref.key)
+        with bench.reader() as reader:
+            now = reader.explain(ref.key)
+        assert now is not None, "a changed record kept its key and is not explained"
+        assert now.identity == ref.identity, "the identity differs after a change, so it is none"
 
     def test_the_fingerprint_is_a_digest(self, world: World) -> None:
         """Hex digits only, at least 128 bits, so nobody reads key or date in it."""
@@ -165,6 +184,18 @@ class LookingPromises:
             except ConnectorError:
                 continue
             raise AssertionError(f"{name} answered though the system is out of reach")
+
+    def test_the_clock_of_the_system_is_aware_utc_whatever_the_zone_of_the_host(self, world: World) -> None:
+        """The system tells one and the same time on a host in Kathmandu and on one in UTC, or none."""
+        bench = Bench(world)
+        told = []
+        for zone in (FAR_ZONE, "UTC"):
+            with host_in(zone), bench.reader() as reader:
+                told.append(reader.now())
+        clocks = [now for now in told if now is not None]
+        assert len(clocks) in {0, len(told)}, "the system has a clock in one zone only"
+        assert all(now.utcoffset() == timedelta(0) for now in clocks), "the system's clock is no aware UTC"
+        assert not clocks or max(clocks) - min(clocks) < timedelta(hours=1), "the system's clock follows the zone of the host"
 
     def test_closing_twice_is_harmless(self, world: World) -> None:
         """A reader may be closed again, and another one opened after it."""

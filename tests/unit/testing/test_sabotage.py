@@ -156,6 +156,27 @@ def in_the_order_of_keys(world: MemoryWorld) -> None:
     reading(world, Broken)
 
 
+@breaks("a_search_goes_by_the_date_that_it_is_asked_for")
+def a_search_by_whichever_date_there_is(world: MemoryWorld) -> None:
+    class Broken(Searching):
+        def _every(self, cutoff: Cutoff, awaiting: Action) -> list[RecordRef]:
+            others = [name for name in self._options.dates if name != cutoff.by]
+            return super()._every(cutoff, awaiting) + [
+                ref for name in others for ref in super(Broken, self)._every(replace(cutoff, by=name), awaiting)
+            ]
+
+    reading(world, Broken)
+
+
+@breaks("a_search_goes_by_the_date_that_it_is_asked_for")
+def undated_by_all_dates_there_are(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def undated(self, _dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
+            yield from super().undated(self._options.dates)
+
+    reading(world, Broken)
+
+
 @breaks("finding_changes_nothing")
 def a_search_that_deletes(world: MemoryWorld) -> None:
     class Broken(MemoryReader):
@@ -492,6 +513,44 @@ def there_is_there(world: MemoryWorld) -> None:
     class Broken(MemoryReader):
         def present(self, refs: Refs) -> list[Presence]:
             return [Presence.PRESENT if ref.key in self._all() else Presence.ABSENT for ref in refs]
+
+    reading(world, Broken)
+
+
+@breaks("a_changed_record_is_still_there")
+def changed_is_gone(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def present(self, refs: Refs) -> list[Presence]:
+            same = [ref.key in self._all() and self._ref(ref.key).fingerprint == ref.fingerprint for ref in refs]
+            return [seen if there else Presence.ABSENT for seen, there in zip(super().present(refs), same, strict=True)]
+
+    reading(world, Broken)
+
+
+@breaks("the_identity_stays_after_a_change")
+def an_identity_of_what_decides(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def _ref(self, key: Key) -> RecordRef:
+            ref = super()._ref(key)
+            return replace(ref, identity=(ref.fingerprint,))
+
+    reading(world, Broken)
+
+
+@breaks("the_clock_of_the_system_is_aware_utc_whatever_the_zone_of_the_host")
+def a_clock_without_a_zone(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def now(self) -> datetime:
+            return datetime.now()  # noqa: DTZ005 - the sabotage
+
+    reading(world, Broken)
+
+
+@breaks("the_clock_of_the_system_is_aware_utc_whatever_the_zone_of_the_host")
+def a_local_clock_that_poses_as_utc(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def now(self) -> datetime:
+            return datetime.now().replace(tzinfo=UTC)  # noqa: DTZ005 - the sabotage
 
     reading(world, Broken)
 
@@ -1015,6 +1074,27 @@ def a_permit_that_is_looked_at_and_kept(world: MemoryWorld) -> None:
         permit._spent = False
 
     spending(world, look)
+
+
+@breaks("an_act_on_a_system_out_of_reach_claims_nothing")
+def not_found_where_nobody_answers(world: MemoryWorld) -> None:
+    class Broken(MemoryDeleter):
+        def _delete(self, refs: Refs) -> list[Answer]:
+            try:
+                return super()._delete(refs)
+            except ConnectorError:
+                return [Answer.not_found() for _ in refs]
+
+    world.connector = replace(world.connector, deleter=lambda _c, _o, target: _opened(Broken, world, target))
+
+
+def _opened(kind: type[MemoryDeleter], world: MemoryWorld, target: Target) -> MemoryDeleter:
+    """As of a system whose role opens without a word to it."""
+    line, world.store.unreachable = world.store.unreachable, None
+    try:
+        return kind(world.store, target)
+    finally:
+        world.store.unreachable = line
 
 
 @breaks("a_permit_is_spent_once")
