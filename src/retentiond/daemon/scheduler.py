@@ -82,8 +82,10 @@ def missed(cron: str, zone: str, runs: Sequence[RunRow], now: datetime) -> datet
 
     `runs` are the stored ones, newest first. Where none of them was whole, or none was by the daemon, it is `now`:
     a machine that is off at night would otherwise never come to a first run. None where nothing was missed.
+    A run of a moment still to come was made while the clock was ahead, and stands for none before it.
     """
-    whole = next((run for run in runs if run.trigger in SCHEDULED and run.status not in UNFINISHED), None)
+    ours = (run for run in runs if run.trigger in SCHEDULED and run.started_at <= now)
+    whole = next((run for run in ours if run.status not in UNFINISHED), None)
     if whole is None:
         return now
     start = next_start(cron, zone, whole.started_at)

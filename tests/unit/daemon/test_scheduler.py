@@ -128,6 +128,8 @@ NOW = moment("2026-11-24 12:00")
         ([row("2026-11-20 03:17:00")], moment("2026-11-21 03:17")),
         ([row("2026-11-24 03:17:00", status="failed")], None),
         ([row("2026-11-24 03:17:00", status="refused")], None),
+        # Made while the clock was ahead.
+        ([row("2036-11-24 03:17:00", status="refused"), row("2026-11-23 03:17:00")], moment("2026-11-24 03:17")),
         # It never got round to everything, so it does not count.
         ([row("2026-11-24 03:17:00", status=None), row("2026-11-23 03:17:00")], moment("2026-11-24 03:17")),
         ([row("2026-11-24 03:17:00", status="interrupted"), row("2026-11-23 03:17:00")], moment("2026-11-24 03:17")),
