@@ -21,7 +21,7 @@ from retentiond.engine.outcome import judge
 from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
-from retentiond.errors import ConnectorError, OutcomeUnknownError
+from retentiond.errors import ConfigurationError, ConnectorError, OutcomeUnknownError
 from retentiond.model.record import FAILURE_CODES, Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
 
@@ -65,6 +65,11 @@ class Done:
         )
         if self.troubled:
             self.status = Status.INCOMPLETE
+
+    def fail(self, error: Exception) -> None:
+        """End with an error; what was concluded before it still counts."""
+        self.status = Status.FAILED
+        self.reasons.append(str(error))
 
     @property
     def troubled(self) -> int:
@@ -119,12 +124,14 @@ def execute(
                     f"Look at `retentiond audit list`, mend the cause and run again."
                 )
                 break
-    except ConnectorError as error:
-        done.status = Status.FAILED
-        done.reasons.append(str(error))
+    except (ConnectorError, ConfigurationError) as error:
+        done.fail(error)
     finally:
         if role is not None:
-            role.close()
+            try:
+                role.close()
+            except ConnectorError as error:  # what was done before stays done, and stays told
+                done.fail(error)
     return done
 
 

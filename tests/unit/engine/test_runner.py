@@ -280,6 +280,20 @@ class TestTrouble:
         assert bench.run().exit_status == 1
         assert bench.said("old-9") == ["failed"]
 
+    def test_what_was_done_counts_although_the_session_cannot_be_ended(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+
+        def close(_self: MemoryDeleter) -> None:
+            raise ConnectorError("The CRM does not let us go.")
+
+        monkeypatch.setattr(MemoryDeleter, "close", close)
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].done) == (1, 10)
+        assert report.steps[0].reasons == ("The CRM does not let us go.",)
+        assert bench.entries("run-end")[0].fields["counts"]["confirmed"] == 10
+
     def test_too_many_failures_end_the_step(self, tmp_path: Path) -> None:
         bench = Workbench(tmp_path, more="guards: {errors: 3}", batch_size=2)
         fill(bench)
