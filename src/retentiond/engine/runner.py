@@ -45,6 +45,16 @@ class _Run:
     stop: Callable[[], bool]
     progress: Callable[[Progress], None]
 
+    def planning(self, progress: Progress) -> None:
+        """Pass on how far a plan is; the plan of a big data set takes long, and nothing is lost where it is broken off."""
+        self.progress(progress)
+        if self.stop():
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """The run was told to stop while it planned."""
+
 
 def run(
     workplace: Workplace,
@@ -61,8 +71,8 @@ def run(
     """Do everything that is due at `reading.at`, for the rules named (all where none is).
 
     `clock` gives the moment (aware UTC) for each entry of the log, `trigger` tells who asked: `command`, `schedule` or
-    `catch-up`. `stop` is asked between batches. Raises `AuditError` where the log does not verify, `StateError` where
-    log or store cannot be written: then nothing (more) is done.
+    `catch-up`. `stop` is asked between batches, and while planning. Raises `AuditError` where the log does not verify,
+    `StateError` where log or store cannot be written: then nothing (more) is done.
     """
     chosen = workplace.chosen(only)
     store, log, settings = evidence.store, evidence.log, workplace.settings
@@ -124,7 +134,7 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
     try:
         with assignment.target.reader() as reader, open_spool(this.workplace.settings.state) as spool:
             log = this.evidence.log
-            planned = plan_with(assignment, action, reader, this.now, log, spool.add, this.progress)
+            planned = plan_with(assignment, action, reader, this.now, log, spool.add, this.planning)
             if planned.plan is None:
                 return planned
             _log_plan(this, assignment, action, planned.plan)
@@ -132,6 +142,8 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
             if planned.status is Status.REFUSED or planned.plan.due == 0:
                 return planned if planned.status is Status.REFUSED else replace(planned, status=Status.DONE)
             return _enforce(this, assignment, planned.plan, reader, spool)
+    except _StoppedError:
+        return StepResult.of(assignment, action, Status.INTERRUPTED, None, "The run was told to stop while it planned this step.")
     except (ConnectorError, ConfigurationError) as error:
         return StepResult.of(assignment, action, Status.FAILED, None, str(error))
 

@@ -310,6 +310,13 @@ class TestTrouble:
         assert len(old(bench)) == 6
         assert bench.problems() == ()
 
+    def test_a_run_that_is_told_to_stop_while_it_plans_begins_nothing(self, bench: Workbench) -> None:
+        bench.approve()
+        asked = iter([False])
+        report = bench.run(stop=lambda: next(asked, True))
+        assert (report.exit_status, report.status) == (130, Status.INTERRUPTED)
+        assert (bench.crm.acts, bench.entries("plan")) == (0, [])
+
     def test_a_connector_that_answers_too_little_leaves_no_false_entry(
         self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
