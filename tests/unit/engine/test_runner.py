@@ -294,6 +294,18 @@ class TestTrouble:
         assert report.steps[0].reasons == ("The CRM does not let us go.",)
         assert bench.entries("run-end")[0].fields["counts"]["confirmed"] == 10
 
+    def test_a_connector_that_ends_the_program_does_not_end_it_in_peace(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.approve()
+
+        def count(_self: MemoryReader) -> int:
+            raise SystemExit(0)
+
+        monkeypatch.setattr(MemoryReader, "count", count)
+        with pytest.raises(RuntimeError, match="tried to end the program"):
+            bench.run()
+
     def test_too_many_failures_end_the_step(self, tmp_path: Path) -> None:
         bench = Workbench(tmp_path, more="guards: {errors: 3}", batch_size=2)
         fill(bench)
