@@ -264,6 +264,7 @@ _SAYS = {
 
 _SQLITE = {
     sqlite3.SQLITE_FULL: Fault.FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: Fault.FULL,  # what a full disk looks like while the write-ahead log is being opened
     sqlite3.SQLITE_IOERR: Fault.DISK,
     sqlite3.SQLITE_READONLY: Fault.READ_ONLY,
     sqlite3.SQLITE_PERM: Fault.READ_ONLY,
@@ -298,7 +299,7 @@ def _fault(error: BaseException | None) -> tuple[Fault, str]:
         # Extended codes carry the primary one in their lowest byte; the driver's own errors have none at all.
         number = getattr(error, "sqlite_errorcode", None)
         name = getattr(error, "sqlite_errorname", type(error).__name__)
-        return (Fault.REFUSED if number is None else _SQLITE.get(number & 0xFF, Fault.REFUSED)), str(name)
+        return (Fault.REFUSED if number is None else _SQLITE.get(number) or _SQLITE.get(number & 0xFF, Fault.REFUSED)), str(name)
     state = getattr(error, "sqlstate", None)
     if state is None:
         # psycopg has no state for a server that is not there or went away.

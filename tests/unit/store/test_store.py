@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
 import tracemalloc
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from retentiond.database import translated
 from retentiond.errors import StateError
 from retentiond.store import Approval, ClockReading, Heartbeat, PlanHeader, RunRow, StepRow, Store, open_store, plans
 from retentiond.store.open import NEWEST
@@ -376,6 +378,13 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
         with pytest.raises(StateError, match="no room left"):
             store.save_plan(_header(), _records(0, 30_000))
         assert store.plan("p1") is None
+
+
+def test_a_disk_that_is_too_full_to_open_the_store_is_told_as_full() -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR_SHMSIZE, "SQLITE_IOERR_SHMSIZE"
+    with pytest.raises(StateError, match="no room left"), translated():
+        raise error
 
 
 def test_an_unreachable_server_is_a_clear_error(tmp_path: Path) -> None:
