@@ -502,6 +502,17 @@ class TestPlans:
         bench.approve_clock()
         assert bench.run().exit_status == 0
 
+    def test_a_plan_that_was_approved_under_a_clock_that_was_ahead_does_not_stand(self, tmp_path: Path) -> None:
+        bench = Workbench(tmp_path, rule(approval="plan"))
+        fill(bench)
+        bench.approve()
+        right = bench.now
+        bench.now += 4000 * DAY
+        bench.approve_plan(bench.plan_file())
+        bench.now = right
+        bench.approve_clock()
+        assert bench.run().steps[0].status is Status.AWAITING
+
     def test_a_plan_for_another_version_of_the_rule_is_refused(self, bench: Workbench) -> None:
         file = bench.plan_file()
         bench.write_rules(rule(bounds="delete_after: {period: P11M, counted: day-end}"))
