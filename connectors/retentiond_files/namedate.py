@@ -13,6 +13,8 @@ from retentiond.connector import Moment
 from retentiond_files.instant import latest_instant
 
 _DIRECTIVES = {"Y": r"\d{4}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
+_ANYTHING = "[^/]*"
+_AS_LITTLE = "[^/]*?"
 _NEEDS = {"m": "Y", "d": "m", "H": "d", "M": "H", "S": "M"}
 
 
@@ -20,7 +22,10 @@ _NEEDS = {"m": "Y", "d": "m", "H": "d", "M": "H", "S": "M"}
 class NamePattern:
     """`access-%Y-%m-%d.log*`: directives of strftime, `*` for anything but a slash, everything else as it stands."""
 
-    expression: re.Pattern[str]
+    first: re.Pattern[str]
+    """Reads the date as far to the left as it can stand."""
+    last: re.Pattern[str]
+    """Reads it as far to the right; where the two differ, nobody knows which of them is the date."""
     has_hour: bool
     whole_path: bool
     """True where the pattern has a slash and is held against the whole relative path."""
@@ -32,7 +37,7 @@ class NamePattern:
         parts: list[str] = []
         for piece in re.findall(r"%.?|\*|[^%*]+", text, flags=re.DOTALL):
             if piece == "*":
-                parts.append("[^/]*")
+                parts.append(_ANYTHING)
             elif piece == "%%":
                 parts.append("%")
             elif piece.startswith("%"):
@@ -40,20 +45,24 @@ class NamePattern:
                 if name not in _DIRECTIVES or name in seen:
                     raise ValueError("knows %Y %m %d %H %M %S, each once, and %% for a percent sign")
                 seen.add(name)
-                parts.append(f"(?P<{name}>{_DIRECTIVES[name]})")
+                # A longer number, of a phone say, is not cut into a date.
+                whole = r"(?<!\d)" if parts and parts[-1] == _ANYTHING else ""
+                parts.append(f"{whole}(?P<{name}>{_DIRECTIVES[name]})")
             else:
                 parts.append(re.escape(piece))
         if "Y" not in seen or any(name in seen and needs not in seen for name, needs in _NEEDS.items()):
             raise ValueError("must name a year, and with each finer part the coarser ones, such as %Y-%m-%d")
-        return cls(re.compile("".join(parts)), "H" in seen, "/" in text)
+        shortest = [_AS_LITTLE if part == _ANYTHING else part for part in parts]
+        return cls(re.compile("".join(shortest)), re.compile("".join(parts)), "H" in seen, "/" in text)
 
     def moment(self, parts: tuple[str, ...], zone: ZoneInfo | None) -> Moment | None:
-        """The date named by the path `parts`; None where it does not match or names no day that exists.
+        """The date named by the path `parts`; None where it does not match, can be read in two ways, or names no day that exists.
 
         A plain date where the pattern has no hour, otherwise aware UTC, the later one where a clock hand is ambiguous.
         """
-        match = self.expression.fullmatch("/".join(parts) if self.whole_path else parts[-1])
-        if match is None:
+        name = "/".join(parts) if self.whole_path else parts[-1]
+        match, other = self.first.fullmatch(name), self.last.fullmatch(name)
+        if match is None or other is None or match.regs[1:] != other.regs[1:]:
             return None
         said = {name: int(text) for name, text in match.groupdict().items()}
         try:

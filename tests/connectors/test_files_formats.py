@@ -142,6 +142,14 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("%Y%m%d%H%M.log", ("202510260230.log",), BERLIN, datetime(2025, 10, 26, 1, 30, 59, 999999, tzinfo=UTC)),
         ("%Y%m%d%H%M.log", ("202507012430.log",), BERLIN, None),
         ("%Y.log", ("٢٠٢٥.log",), None, date(2025, 12, 31)),
+        # Which of two dates it is, nobody knows; and a number is no date because it holds one.
+        ("*%Y%m%d*.mp3", ("20261124-born-19800102.mp3",), None, None),
+        ("*%Y%m%d*.mp3", ("19990101-20261124-19990101.mp3",), None, None),
+        ("*%Y%m%d.mp3", ("20261124-born-19800102.mp3",), None, date(1980, 1, 2)),
+        ("%Y%m%d*.mp3", ("20261124-born-19800102.mp3",), None, date(2026, 11, 24)),
+        ("*-%Y%m%d-*.mp3", ("call-20261124-7.mp3",), None, date(2026, 11, 24)),
+        ("*%Y%m%d*.mp3", ("call-4917620140101-7.mp3",), None, None),
+        ("*/%Y%m%d*/*", ("20250101", "20261124-x", "20240101"), None, date(2026, 11, 24)),
     ],
 )
 @pytest.mark.usefixtures("far_from_utc")
