@@ -20,8 +20,8 @@ HEAD = 8192
 YEARS_BACK = 8
 """How far back a line without a year is looked for; 29 February comes at least this often."""
 
-AHEAD = timedelta(days=1)
-"""How far a line without a year may lie after the file's last change: clocks differ."""
+AHEAD = timedelta(days=31)
+"""How far a line without a year may lie after the file's last change: a clock that is fast must not make it a year old."""
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _MONTH = b"(" + b"|".join(_MONTHS) + b")"
@@ -33,8 +33,9 @@ _APACHE_ERROR = re.compile(
     rb"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" (\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? (\d{4})\]"
 )
 _ISO8601 = re.compile(
-    rb"(?:<\d{1,3}>(?:\d{1,2} )?)?[\[(]?(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
-    rb"(?: ?((?:Z|UTC|GMT)\b|[+-]\d\d(?::?\d\d)?(?!\d)))?(?!\d)"
+    rb"(?:<\d{1,3}>(?:\d{1,2} )?)?[\[(]?(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+    # What begins like an offset and is none leaves the line undated, instead of in the zone of the settings.
+    rb"(?: ?((?:[Zz]|UTC|GMT)\b|[+-]\d\d(?::?\d\d)?(?!:?\d))|(?![\d+-]|[Zz]\w))"
 )
 _SYSLOG = re.compile(rb"(?:<\d{1,3}>)?" + _MONTH + rb" ([ \d]\d) (\d\d):(\d\d):(\d\d)(?!\d)")
 
@@ -90,7 +91,7 @@ def _iso8601(line: bytes, zone: ZoneInfo | None) -> datetime | None:
 
 
 def _syslog(line: bytes, zone: ZoneInfo | None, written: datetime) -> datetime | None:
-    """The line in the latest year that does not put it after the file's last change: in doubt it is young."""
+    """The line in the latest year that does not put it far after the file's last change: in doubt it is young."""
     match = _SYSLOG.match(line)
     if match is None:
         return None

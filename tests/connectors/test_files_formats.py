@@ -62,6 +62,14 @@ def test_combined(line: bytes, instant: datetime | None, name: str) -> None:
         # The hour that comes twice, and the one that never comes, count as late as they can.
         (b"2025-10-26 02:30:00 x\n", "Europe/Berlin", datetime(2025, 10, 26, 1, 30, tzinfo=UTC)),
         (b"2025-03-30 02:30:00 x\n", "Europe/Berlin", datetime(2025, 3, 30, 1, 30, tzinfo=UTC)),
+        (b"2025-07-01t12:00:00z x\n", "Europe/Berlin", datetime(2025, 7, 1, 12, tzinfo=UTC)),
+        (b"2025-07-01T12:00:00-03:30\n", "Europe/Berlin", datetime(2025, 7, 1, 15, 30, tzinfo=UTC)),
+        (b"2025-07-01 12:00:00 +0200: x\n", "UTC", datetime(2025, 7, 1, 10, tzinfo=UTC)),
+        (b"2025-07-01 12:00:00 - x\n", "UTC", datetime(2025, 7, 1, 12, tzinfo=UTC)),
+        (b"2025-07-01T12:00:00-3 x\n", "Europe/Berlin", None),
+        (b"2025-07-01T12:00:00-030 x\n", "Europe/Berlin", None),
+        (b"2025-07-01T12:00:00-03:3 x\n", "Europe/Berlin", None),
+        (b"2025-07-01T12:00:00Zulu x\n", "Europe/Berlin", None),
         (b"2025-07-01 x\n", "UTC", None),
         (b"on 2025-07-01 12:00:00 x\n", "UTC", None),
         (b"2025-07-01 12:00:001 x\n", "UTC", None),
@@ -89,7 +97,9 @@ def test_error_logs() -> None:
         (b"Jan  1 00:00:01 host x\n", datetime(2025, 12, 31, 23, 0, 2, tzinfo=UTC), datetime(2025, 12, 31, 23, 0, 1, tzinfo=UTC)),
         (b"<13>Feb 29 12:00:00 host x\n", datetime(2026, 3, 1, tzinfo=UTC), datetime(2024, 2, 29, 11, tzinfo=UTC)),
         (b"Jan  3 12:00:00 host x\n", datetime(2026, 1, 2, 12, tzinfo=UTC), datetime(2026, 1, 3, 11, tzinfo=UTC)),
-        (b"Jan  4 12:00:00 host x\n", datetime(2026, 1, 2, 10, tzinfo=UTC), datetime(2025, 1, 4, 11, tzinfo=UTC)),
+        # A host whose clock is fast: not a year ago. What is too far ahead to be that is of the year before.
+        (b"Jan 30 12:00:00 host x\n", datetime(2026, 1, 2, 10, tzinfo=UTC), datetime(2026, 1, 30, 11, tzinfo=UTC)),
+        (b"Feb  4 12:00:00 host x\n", datetime(2026, 1, 2, 10, tzinfo=UTC), datetime(2025, 2, 4, 11, tzinfo=UTC)),
         (b"Foo  4 12:00:00 host x\n", datetime(2026, 1, 2, tzinfo=UTC), None),
         (b"Feb 30 12:00:00 host x\n", datetime(2026, 1, 2, tzinfo=UTC), None),
     ],
@@ -113,6 +123,14 @@ def test_syslog_lines_over_the_turn_of_the_year(tmp_path: Path) -> None:
     assert [ref.key[1] for ref in due] == ["2025-12-30T09Z", "2025-12-31T22Z"]
     world.delete(due)
     assert path.read_bytes() == young
+
+
+def test_a_syslog_line_of_a_host_whose_clock_is_fast_is_young(tmp_path: Path) -> None:
+    world = _syslog(tmp_path)
+    lines = b"Nov 20 10:00:00 host a\nNov 23 10:00:00 fast b\nNov 20 10:01:00 host c\n"
+    world.write("syslog", lines, datetime(2026, 11, 20, 9, 1, tzinfo=UTC))
+    assert world.find(cutoff(datetime(2026, 11, 20, 9, tzinfo=UTC))) == []
+    assert world.count() == 2
 
 
 @pytest.mark.parametrize("written", [datetime(2026, 6, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)])
