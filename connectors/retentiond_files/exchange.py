@@ -1,10 +1,15 @@
-"""The two renames that Python does not offer: swap two names, and never replace anything (Linux renameat2)."""
+"""The two renames that Python does not offer: swap two names, and never replace anything (Linux renameat2).
+
+And what is safe to do with them beside a rotation.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
+
+from retentiond_files.tree import same, temporary_name
 
 _NOREPLACE = 1
 _EXCHANGE = 2
@@ -25,6 +30,29 @@ def exchange(directory: int, one: str, other: str) -> None:
 def move_to_free_name(source: int, name: str, target: int, new_name: str) -> None:
     """Move a name between directories; raises FileExistsError where the new one is taken, OSError, or `NotOffered`."""
     _renameat2(source, name, target, new_name, _NOREPLACE)
+
+
+def unlink_only(directory: int, name: str, state: os.stat_result) -> bool:
+    """Take away the name of the file that was in `state`; False where the name leads to another file by now, which keeps it.
+
+    It first gets a temporary name: so what is unlinked is surely what was found, and no file that a rotation
+    gave the name to in between. Raises OSError.
+    """
+    aside = temporary_name()
+    try:
+        move_to_free_name(directory, name, directory, aside)
+    except NotOffered:
+        os.unlink(name, dir_fd=directory)
+        return True
+    if not same(os.stat(aside, dir_fd=directory, follow_symlinks=False), state):
+        put_back(directory, aside, name)
+        return False
+    try:
+        os.unlink(aside, dir_fd=directory)
+    except OSError:
+        put_back(directory, aside, name)
+        raise
+    return True
 
 
 def put_back(directory: int, name: str, old_name: str) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from retentiond.connector import Answer, How, OutcomeUnknownError, RecordRef
 from retentiond_files.dataset import Dataset
-from retentiond_files.exchange import NotOffered, move_to_free_name, put_back
+from retentiond_files.exchange import NotOffered, move_to_free_name, unlink_only
 from retentiond_files.failures import Astray, code_of, reason_of
 from retentiond_files.keys import path_of
 from retentiond_files.patterns import Path
 from retentiond_files.records import file_row
 from retentiond_files.session import is_live
-from retentiond_files.tree import Tree, open_plain, same, temporary_name
+from retentiond_files.tree import Tree, open_plain, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +85,9 @@ def _checked(dataset: Dataset, ref: RecordRef, found: InHand, act: Act) -> Answe
 
 
 def unlink(found: InHand) -> Answer:
-    """Take the file away and make that durable.
-
-    It first gets a temporary name: so what is unlinked is surely what was found, and no file that a rotation
-    gave the name to in between. Such a one gets its name back.
-    """
-    aside = temporary_name()
-    try:
-        move_to_free_name(found.above, found.name, found.above, aside)
-    except NotOffered:
-        os.unlink(found.name, dir_fd=found.above)
-    else:
-        if not same(os.stat(aside, dir_fd=found.above, follow_symlinks=False), found.state):
-            put_back(found.above, aside, found.name)
-            return Answer.changed()
-        try:
-            os.unlink(aside, dir_fd=found.above)
-        except OSError:
-            put_back(found.above, aside, found.name)
-            raise
+    """Take the file away and make that durable."""
+    if not unlink_only(found.above, found.name, found.state):
+        return Answer.changed()
     _durably(found.tree, found.above)
     return Answer.done(How.UNLINK) if os.fstat(found.handle).st_nlink == 0 else Answer.failed("refused")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from retentiond.connector import Action, Answer, How, OutcomeUnknownError
 from retentiond_files.dataset import Dataset
-from retentiond_files.exchange import NotOffered, exchange, kept_name, put_back
+from retentiond_files.exchange import NotOffered, exchange, kept_name, put_back, unlink_only
 from retentiond_files.failures import Astray, Unreadable, code_of, reason_of
 from retentiond_files.lines import is_gzip, line_writer
 from retentiond_files.patterns import Path
@@ -128,7 +128,8 @@ class _Rewrite:
         if not self._untouched(self.path[-1], before):
             return False
         if not lines_left and self.dataset.options.when_empty == "delete":
-            os.unlink(self.path[-1], dir_fd=self.above)
+            if not unlink_only(self.above, self.path[-1], before):
+                return False
         elif not self._swap(name, before):
             return False
         gone = os.fstat(self.handle).st_nlink == 0

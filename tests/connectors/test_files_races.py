@@ -13,7 +13,7 @@ import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, leftovers, line, lines_world
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
-from retentiond_files import connector, exchange, removal, rewrite
+from retentiond_files import connector, exchange, rewrite
 
 
 @pytest.fixture
@@ -218,28 +218,35 @@ def test_a_rotation_during_the_rewrite_loses_neither_file(lines: World, monkeypa
     assert leftovers(lines.root) == []
 
 
-def test_a_rotation_during_an_unlink_loses_neither_file(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = files.write("a.log", b"due")
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_rotation_during_an_unlink_loses_neither_file(
+    root: Path, make: Callable[[Path], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make(root)
+    if make is lines_world:
+        world.settings["when_empty"] = "delete"
+    due = line(hours(1)[0])
+    path = world.write("a.log", due)
     real = exchange.move_to_free_name
 
     def rotated(*names: int | str) -> None:
-        monkeypatch.setattr(removal, "move_to_free_name", real)
+        monkeypatch.setattr(exchange, "move_to_free_name", real)
         path.rename(path.with_name("a.log.1"))
         path.write_bytes(b"a new live file")
         real(*names)  # type: ignore[arg-type] # as they came
 
-    monkeypatch.setattr(removal, "move_to_free_name", rotated)
-    assert files.delete(files.find()) == [Answer.changed()]
+    monkeypatch.setattr(exchange, "move_to_free_name", rotated)
+    assert world.delete(world.find()) == [Answer.changed()]
     assert path.read_bytes() == b"a new live file"
-    assert path.with_name("a.log.1").read_bytes() == b"due"
-    assert leftovers(files.root) == []
+    assert path.with_name("a.log.1").read_bytes() == due
+    assert leftovers(root) == []
 
 
 def test_without_the_rename_to_a_free_name_an_ordinary_unlink_does_it(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_names: int | str) -> None:
         raise exchange.NotOffered
 
-    monkeypatch.setattr(removal, "move_to_free_name", refuse)
+    monkeypatch.setattr(exchange, "move_to_free_name", refuse)
     files.write("a", b"x")
     assert files.delete(files.find()) == [Answer.done(How.UNLINK)]
     assert files.count() == 0
