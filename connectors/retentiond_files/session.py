@@ -31,12 +31,11 @@ def begin(dataset: Dataset) -> None:
 
 
 def leftovers(dataset: Dataset) -> list[tuple[Tree, Found]]:
-    """What an interrupted act left, of our own user; of anybody where that is root, whose rewrites get the owner of the file."""
-    mine = os.geteuid()
+    """What an interrupted act left, whoever owns it: a file set aside to be unlinked still has the owner it was found with."""
     strays = [(dataset.tree, found) for found in dataset.walk() if found.kind is Kind.STRAY]
     if dataset.blocked is not None:
         strays += [(dataset.blocked, found) for found in dataset.blocked.walk(dataset.selection) if found.kind is Kind.STRAY]
-    return [(tree, found) for tree, found in strays if mine in {0, found.stat.st_uid}]
+    return strays
 
 
 def _remove(dataset: Dataset, tree: Tree, path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, leftovers, line, lines_world
+from support.nobody import as_nobody
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
 from retentiond_files import connector, exchange, rewrite
@@ -276,6 +277,22 @@ def test_a_crash_during_an_unlink_leaves_what_the_next_act_removes(files: World)
     assert any("leftovers of an interrupted act" in finding.what for finding in files.preflight())
     assert files.delete(due) == [Answer.not_found()]
     assert list(files.root.iterdir()) == []
+
+
+def test_a_leftover_of_another_owner_is_told_and_removed_too(root: Path) -> None:
+    """As with the advised set-up: retentiond has the right to change the directory, and the files belong to the server."""
+    ours = root / (".retentiond-" + "a" * 32 + ".tmp")
+    ours.write_bytes(b"due")
+    if os.geteuid() == 0:
+        os.chown(ours, 12345, 12345)
+    root.chmod(0o777)
+    files = files_world(root)
+
+    def ask() -> bool:
+        told = any("leftovers of an interrupted act" in finding.what for finding in files.preflight())
+        return told and files.delete([]) == [] and not ours.exists()
+
+    assert as_nobody(root, ask)
 
 
 def test_without_the_swap_an_ordinary_rename_does_it(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
