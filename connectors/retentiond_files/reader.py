@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
@@ -14,8 +15,8 @@ from retentiond_files.keys import UNREADABLE, path_of
 from retentiond_files.options import Content
 from retentiond_files.patterns import Path
 from retentiond_files.preflight import preflight
-from retentiond_files.records import Row, file_row, rows_of, slices_in
-from retentiond_files.renamed import renamed
+from retentiond_files.records import Row, file_row, rows_at, rows_of, slices_in
+from retentiond_files.renamed import renamed, resliced
 from retentiond_files.tree import Found, Tree
 
 PAGE = 1000
@@ -30,6 +31,8 @@ class FilesReader(Reader):
         self._dataset = dataset
         # What lines said, as long as the file system says that their file is untouched: one plan reads each file once.
         self._read: dict[tuple[bool, Path], tuple[_Stamp, list[Row]]] = {}
+        # Hour and fingerprint of slices that a search found in several files: one of them is no other one renamed.
+        self._twins: set[tuple[str, str]] = set()
 
     def close(self) -> None:
         """Give the handles back."""
@@ -50,6 +53,9 @@ class FilesReader(Reader):
         """Pages of records before the cutoff, oldest first; the whole tree is read before the first page."""
         name = self._dataset.options.date_name
         found = [row for row in self._rows() if cutoff.admits({name: row.moment}) and _awaits(row, awaiting)]
+        if self._dataset.by_line:
+            counted = Counter((row.key[-1], row.fingerprint) for row in found)
+            self._twins |= {mark for mark, files in counted.items() if files > 1}
         found.sort(key=lambda row: (_order(row), row.key))
         yield from self._pages(iter(found))
 
@@ -59,7 +65,11 @@ class FilesReader(Reader):
         yield from self._pages(row for row in self._rows() if not known or row.moment is None)
 
     def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
-        """What is there of each record; each file is read anew, once for all its records."""
+        """What is there of each record; each file is read anew, once for all its records.
+
+        What is gone from its name is looked for under all others: a rotation between a crash and the next start
+        must not make it absent.
+        """
         seen: dict[int, Presence] = {}
         by_file: dict[str, list[int]] = {}
         for number, ref in enumerate(refs):
@@ -67,9 +77,8 @@ class FilesReader(Reader):
         for text, numbers in by_file.items():
             seen |= zip(numbers, self._seen(text, [refs[number] for number in numbers]), strict=True)
         missing = [number for number, presence in seen.items() if presence is Presence.ABSENT]
-        if missing and not self._dataset.by_line:
-            moved = renamed(self._dataset, [refs[number].fingerprint for number in missing])
-            seen |= {number: Presence.PRESENT for number in missing if refs[number].fingerprint in moved}
+        elsewhere = self._elsewhere([refs[number] for number in missing])
+        seen |= {number: Presence.PRESENT for number in missing if refs[number].key in elsewhere}
         return [seen[number] for number in range(len(refs))]
 
     def explain(self, key: tuple[str, ...]) -> RecordRef | None:
@@ -84,6 +93,15 @@ class FilesReader(Reader):
         except OSError as error:
             raise system_error(error, f"A file of {self._dataset.target} cannot be opened") from None
         return next((row.ref(self._dataset.options.date_name) for row in rows if row.key == key), None)
+
+    def _elsewhere(self, refs: Sequence[RecordRef]) -> set[tuple[str, ...]]:
+        if not refs:
+            return set()
+        if not self._dataset.by_line:
+            moved = renamed(self._dataset, [ref.fingerprint for ref in refs])
+            return {ref.key for ref in refs if ref.fingerprint in moved}
+        stands = resliced(self._rows(), refs) - self._twins
+        return {ref.key for ref in refs if (ref.key[-1], ref.fingerprint) in stands}
 
     def _pages(self, rows: Iterator[Row]) -> Iterator[Sequence[RecordRef]]:
         while page := [row.ref(self._dataset.options.date_name) for row in itertools.islice(rows, PAGE)]:
@@ -101,12 +119,7 @@ class FilesReader(Reader):
         known = self._read.get((blocked, found.path))
         if known is not None and known[0] == stamp:
             return known[1]
-        try:
-            rows = rows_of(self._dataset, found.path)
-        except (FileNotFoundError, Astray):  # went, or was swapped, since it was listed
-            return []
-        except OSError as error:
-            raise system_error(error, f"A file of {self._dataset.target} cannot be opened") from None
+        rows = rows_at(self._dataset, found.path)
         self._read[(blocked, found.path)] = stamp, rows
         return rows
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from retentiond.connector import Moment, RecordRef
 from retentiond_files.dataset import Dataset
-from retentiond_files.failures import Unreadable
+from retentiond_files.failures import Astray, Unreadable, system_error
 from retentiond_files.formats import parser
 from retentiond_files.instant import from_nanoseconds
 from retentiond_files.keys import UNREADABLE, text_of
@@ -53,8 +53,18 @@ def rows_of(dataset: Dataset, path: Path) -> list[Row]:
         return [unreadable_row(path)]
 
 
+def rows_at(dataset: Dataset, path: Path) -> list[Row]:
+    """The same for a file that was listed: none where it went, or was swapped, since then. Raises `ConnectorError`."""
+    try:
+        return rows_of(dataset, path)
+    except (FileNotFoundError, Astray):
+        return []
+    except OSError as error:
+        raise system_error(error, f"A file of {dataset.target} cannot be opened") from None
+
+
 def rows_in(dataset: Dataset, path: Path, handle: int, *, blocked: bool) -> list[Row]:
-    """The same for an open file."""
+    """The records in an open file."""
     state = os.fstat(handle)
     if not dataset.by_line:
         return [file_row(dataset, path, state, handle, blocked=blocked)]

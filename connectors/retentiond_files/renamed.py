@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from retentiond.connector import RecordRef
 from retentiond_files.dataset import Dataset
-from retentiond_files.failures import Astray
-from retentiond_files.records import STAMP, rows_of, stamp_of
+from retentiond_files.records import STAMP, Row, stamp_of
 
 
 def renamed(dataset: Dataset, fingerprints: Collection[str], *, blocked_too: bool = True) -> set[str]:
@@ -23,14 +22,7 @@ def renamed(dataset: Dataset, fingerprints: Collection[str], *, blocked_too: boo
     }
 
 
-def resliced(dataset: Dataset, refs: Collection[RecordRef]) -> set[tuple[str, str]]:
-    """Hour and fingerprint of those slices that stand, line for line, anywhere in the data set. Reads all of it."""
+def resliced(rows: Iterable[Row], refs: Collection[RecordRef]) -> set[tuple[str, str]]:
+    """Hour and fingerprint of those slices that stand, line for line, among `rows`."""
     wanted = {(ref.key[-1], ref.fingerprint) for ref in refs}
-    seen: set[tuple[str, str]] = set()
-    for _, found in dataset.files():
-        try:
-            rows = rows_of(dataset, found.path)
-        except (FileNotFoundError, Astray):
-            continue
-        seen |= wanted & {(row.key[-1], row.fingerprint) for row in rows}
-    return seen
+    return wanted & {(row.key[-1], row.fingerprint) for row in rows}

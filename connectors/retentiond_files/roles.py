@@ -19,6 +19,7 @@ from retentiond_files.dataset import Dataset, open_dataset
 from retentiond_files.keys import path_of
 from retentiond_files.options import FilesConnection, FilesOptions
 from retentiond_files.reader import FilesReader
+from retentiond_files.records import rows_at
 from retentiond_files.removal import Act, each_file, move_to, unlink
 from retentiond_files.renamed import renamed, resliced
 from retentiond_files.rewrite import rewrite
@@ -93,7 +94,8 @@ def _each_slice(dataset: Dataset, refs: Sequence[RecordRef], action: Action) -> 
     missing = [ref for ref, answer in zip(refs, said, strict=True) if answer.said is Answered.NOT_FOUND]
     if not missing:
         return said
-    elsewhere = resliced(dataset, missing)
+    rows = (row for _, found in dataset.files() for row in rows_at(dataset, found.path))
+    elsewhere = resliced(rows, missing)
     return [
         Answer.changed() if answer.said is Answered.NOT_FOUND and (ref.key[-1], ref.fingerprint) in elsewhere else answer
         for ref, answer in zip(refs, said, strict=True)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from connectors.files_support import LONG_AGO, World, cutoff, hours, leftovers, line, lines_world
+from connectors.files_support import LONG_AGO, TARGET, World, cutoff, hours, leftovers, line, lines_world
 from hypothesis import given
 from hypothesis import settings as sizes
 from hypothesis import strategies as st
 
 from retentiond.connector import Action, Answer, Answered, How, Presence
+from retentiond_files import connector
 
 
 @pytest.fixture
@@ -247,17 +248,16 @@ def test_every_file_system_name_has_a_key_that_is_plain_text(world: World) -> No
 def test_equal_lines_of_two_files_are_two_records(world: World) -> None:
     for name in ("a.log", "b.log"):
         world.write(name, [line(hours(1)[0])])
-    due = world.find()
-    assert world.delete(due[:1])[0].said is Answered.DONE
-    assert world.present(due) == [Presence.ABSENT, Presence.PRESENT]
+    with connector.reader(world.connection, world.options, TARGET) as reader:
+        due = [ref for page in reader.find(cutoff(), Action.DELETE) for ref in page]
+        assert world.delete(due[:1])[0].said is Answered.DONE
+        assert reader.present(due) == [Presence.ABSENT, Presence.PRESENT]
 
 
 def test_a_search_keeps_its_order_while_what_it_found_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retentiond_files.reader.PAGE", 7)
     world.write("a.log", [line(at) for at in hours(100)])
     world.write("b.log", [line(at) for at in hours(100)])
-    from retentiond_files import connector  # noqa: PLC0415 - only here a page is of interest
-
     seen = 0
     with connector.reader(world.connection, world.options, None) as reader:  # type: ignore[arg-type] # no message is made
         for page in reader.find(cutoff(), Action.DELETE):

@@ -69,6 +69,7 @@ def test_after_a_rotation_the_old_name_is_not_mistaken_for_the_record(lines: Wor
     due = lines.find()
     (lines.root / "a.log.1").rename(lines.root / "a.log.2")
     lines.write("a.log.1", [line(at[2])])
+    assert lines.present(due) == [Presence.PRESENT, Presence.PRESENT], "all that is asked after a crash"
     assert lines.delete(due) == [Answer.changed(), Answer.changed()]
     assert lines.count() == 3
     assert [ref.key[0] for ref in lines.find()] == ["a.log.2", "a.log.2", "a.log.1"]
@@ -80,6 +81,7 @@ def test_after_a_rotation_that_packed_the_file_its_lines_are_still_known(lines: 
     due = lines.find()
     lines.write("a.log.2.gz", path.read_bytes())
     path.unlink()
+    assert lines.present(due) == [Presence.PRESENT, Presence.PRESENT], "all that is asked after a crash"
     assert lines.delete(due) == [Answer.changed(), Answer.changed()]
     assert lines.count() == 2
 
