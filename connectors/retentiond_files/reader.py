@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
-from retentiond.connector import Action, ConnectorError, Cutoff, Finding, Presence, Reader, RecordRef
+from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, Unreadable, system_error
-from retentiond_files.keys import UNREADABLE, path_of
+from retentiond_files.keys import path_of
 from retentiond_files.options import Content
 from retentiond_files.patterns import Path
 from retentiond_files.preflight import preflight
@@ -134,16 +134,8 @@ class FilesReader(Reader):
                 slices = slices_in(self._dataset, path, handle, os.fstat(handle))
         except FileNotFoundError:
             return [Presence.ABSENT] * len(refs)
-        except (Astray, PermissionError):  # something is there; that it is not the record cannot be shown
+        except (Astray, PermissionError, Unreadable):  # something is there; that it is not the record cannot be shown
             return [Presence.PRESENT] * len(refs)
-        except Unreadable:
-            if all(ref.key[-1] == UNREADABLE for ref in refs):
-                return [Presence.PRESENT] * len(refs)
-            raise ConnectorError(
-                f"A file of {self._dataset.target} cannot be read to its end, so nobody can tell what is left in it. "
-                f"Look for torn gzip files below {self._dataset.tree.place}.",
-                "unreadable",
-            ) from None
         except OSError as error:
             raise system_error(error, f"A file of {self._dataset.target} cannot be opened") from None
         seen = []

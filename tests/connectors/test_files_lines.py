@@ -210,6 +210,10 @@ def test_a_gzip_torn_between_finding_and_acting_fails_alone(world: World) -> Non
         "b.log": Answer.done(How.UNLINK, 1),
     }
     assert path.read_bytes() == torn
+    assert dict(zip([ref.key[0] for ref in due], world.present(due), strict=True)) == {
+        "a.log.gz": Presence.PRESENT,
+        "b.log": Presence.ABSENT,
+    }
 
 
 def test_a_line_beyond_all_measure_makes_its_file_unreadable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
