@@ -1,7 +1,7 @@
 """Cuts the lines of a file into slices: all lines of one hour (UTC), wherever in the file they stand.
 
-A line without a date belongs with the nearest dated line above it, as a traceback does. Where that is not
-credible – nothing dated above, or too long a run – it is undated, and stays.
+A line without a date belongs with the nearest dated line above it, as a traceback does, and may be as young as the
+one below it. Where that is not credible – nothing dated above, or too long a run – it is undated, and stays.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Piece(NamedTuple):
 
     hour: str
     instant: datetime | None
-    """Not later than this was it written, aware UTC; None where nobody can tell, or its dated line tells it."""
+    """Not later than this was it written, aware UTC; None where nobody can tell."""
     dated: bool
     """True where the line itself tells its date."""
     line: bytes
 
 
 def pieces_of(lines: Iterable[bytes], parse: Parse, written: datetime) -> Iterator[Piece]:
-    """Each line in order; `written` is the file's last change, which alone bounds lines after the last dated one."""
+    """Each line in order; `written` is the file's last change, which bounds lines after the last dated one."""
     hour: str | None = None
     waiting: list[bytes] = []
     size = 0
@@ -44,7 +44,7 @@ def pieces_of(lines: Iterable[bytes], parse: Parse, written: datetime) -> Iterat
         instant = parse(line)
         if instant is not None:
             for earlier in waiting:
-                yield Piece(hour or UNDATED, None, dated=False, line=earlier)
+                yield Piece(hour or UNDATED, instant, dated=False, line=earlier)
             waiting, size = [], 0
             hour = hour_of(instant)
             yield Piece(hour, instant, dated=True, line=line)

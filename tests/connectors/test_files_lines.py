@@ -70,13 +70,24 @@ def test_a_second_delete_of_the_same_records_finds_nothing(world: World) -> None
 
 def test_a_traceback_goes_and_stays_with_the_line_above_it(world: World) -> None:
     at = hours(2)
-    old = [line(at[0]), b"Traceback (most recent call last):\n", b'  File "x.py"\n']
+    old = [line(at[0]), b"Traceback (most recent call last):\n", b'  File "x.py"\n', line(at[0])]
     young = [line(at[1]), b"  caused by\n", line(at[1])]
     path = world.write("app.log", old + young)
     due = world.find(cutoff(at[1]))
-    assert [ref.rows for ref in due] == [3]
+    assert [ref.rows for ref in due] == [4]
     world.delete(due)
     assert path.read_bytes() == b"".join(young)
+
+
+def test_lines_without_a_date_may_be_as_young_as_the_next_one_that_has_one(world: World) -> None:
+    """Be it a traceback or the lines of another format: what is not known to be old does not go."""
+    at = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 14, 15)]
+    path = world.write("app.log", [line(at[0]), b'{"time": "2025-01-13"}\n', line(at[1]), line(at[2])])
+    assert world.find(cutoff(at[1])) == []
+    due = world.find(cutoff(at[2]))
+    assert [ref.dates["entry"] for ref in due] == [at[1], at[1]]
+    world.delete(due)
+    assert path.read_bytes() == line(at[2])
 
 
 def test_lines_with_nothing_dated_above_are_listed_as_undated_and_stay(world: World) -> None:
@@ -295,11 +306,15 @@ def test_exactly_the_expected_lines_remain_in_order_and_byte_for_byte(
     written = datetime(2025, 1, 10, tzinfo=UTC)
     name = "a.log.gz" if zipped else "a.log"
     path = world.write(name, texts, written)
-    expected, above = [], None
-    for (hour, _), text in zip(lines, texts, strict=True):
-        above = above if hour is None else hour
-        if above is None or above >= border:
-            expected.append(text)
+    hours_of: list[int | None] = []
+    for hour, _ in lines:
+        hours_of.append(hours_of[-1] if hour is None and hours_of else hour)
+    newest: dict[int | None, int] = {}
+    bound = -1  # behind the last dated line the mtime counts, which here is as old as any
+    for (hour, _), above in zip(lines[::-1], hours_of[::-1], strict=True):
+        bound = 61 * hour if hour is not None else bound  # in minutes
+        newest[above] = max(newest.get(above, bound), bound)
+    expected = [text for text, above in zip(texts, hours_of, strict=True) if above is None or newest[above] >= 60 * border]
     due = world.find(cutoff(datetime(2025, 1, 10, tzinfo=UTC) + timedelta(hours=border)))
     assert {answer.said for answer in world.delete(due)} <= {Answered.DONE}
     data = path.read_bytes()
