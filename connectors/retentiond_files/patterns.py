@@ -16,6 +16,8 @@ Path = tuple[str, ...]
 _Glob = tuple[re.Pattern[str] | None, ...]
 """One expression per component; None stands for `**`."""
 
+_NOTHING = re.compile(r"(?!)")
+
 
 @dataclass(frozen=True, slots=True)
 class Globs:
@@ -62,16 +64,35 @@ class Selection:
 
 
 def _match(glob: _Glob, path: Path) -> bool:
-    if not glob:
-        return not path
-    if glob[0] is None:
-        return _match(glob[1:], path) or (bool(path) and _match(glob, path[1:]))
-    return bool(path) and glob[0].match(path[0]) is not None and _match(glob[1:], path[1:])
+    return len(glob) in _reached(glob, path)
 
 
 def _leads(glob: _Glob, directory: Path) -> bool:
-    if not directory or not glob:
-        return bool(glob)
-    if glob[0] is None:
-        return True
-    return glob[0].match(directory[0]) is not None and _leads(glob[1:], directory[1:])
+    return any(place < len(glob) for place in _reached(glob, directory))
+
+
+def _reached(glob: _Glob, path: Path) -> set[int]:
+    """How many parts of the glob can have been used up by the path: neither gets slow, or deep, by many parts or `**`."""
+    places = _onwards(glob, {0})
+    for name in path:
+        used = set()
+        for place in places:
+            part = glob[place] if place < len(glob) else _NOTHING
+            if part is None:
+                used.add(place)
+            elif part.match(name) is not None:
+                used.add(place + 1)
+        places = _onwards(glob, used)
+    return places
+
+
+def _onwards(glob: _Glob, places: set[int]) -> set[int]:
+    """`places`, and those behind a `**` that stands for no directory at all."""
+    reached = set()
+    for place in places:
+        last = place
+        reached.add(last)
+        while last < len(glob) and glob[last] is None:
+            last += 1
+            reached.add(last)
+    return reached

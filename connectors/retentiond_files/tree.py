@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,6 +53,10 @@ class Found:
     stat: os.stat_result
 
 
+_Level = tuple[int, Path, Generator[os.DirEntry[str]]]
+"""A directory that a walk is in: its handle, its path and what is still to be looked at."""
+
+
 class Tree:
     """One directory of the settings and all below it. Reads only; made by `open_tree`."""
 
@@ -75,59 +79,60 @@ class Tree:
 
         Raises `ConnectorError` where a directory that could hold something included cannot be read.
         """
-        handle = _open(".", _DIRECTORY, self.handle)
-        yield from self._walk(handle, (), selection, leave_out)
-
-    def _walk(self, handle: int, above: Path, selection: Selection, leave_out: frozenset[tuple[int, int]]) -> Iterator[Found]:
+        levels = [_level(_open(".", _DIRECTORY, self.handle), ())]
         try:
-            with os.scandir(handle) as entries:
-                for entry in entries:
-                    try:
-                        state = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
-                    yield from self._entry(handle, (*above, entry.name), state, selection, leave_out)
-        except OSError as error:
-            raise self._unreadable(above, error) from None
+            while levels:  # no recursion: how deep a tree is, others decide
+                handle, above, entries = levels[-1]
+                try:
+                    entry = next(entries, None)
+                    state = None if entry is None else entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise self._unreadable(above, error) from None
+                if entry is None or state is None:
+                    _leave(levels.pop())
+                    continue
+                path = (*above, entry.name)
+                if not stat.S_ISDIR(state.st_mode):
+                    if (found := self._found(path, state, selection)) is not None:
+                        yield found
+                elif selection.directory(path) and (state.st_dev, state.st_ino) not in leave_out:
+                    inner = self._entered(handle, path, state)
+                    if isinstance(inner, Found):
+                        yield inner
+                    elif inner is not None:
+                        levels.append(_level(inner, path))
         finally:
-            os.close(handle)
+            for level in levels:
+                _leave(level)
 
-    def _entry(
-        self, handle: int, path: Path, state: os.stat_result, selection: Selection, leave_out: frozenset[tuple[int, int]]
-    ) -> Iterator[Found]:
-        if stat.S_ISDIR(state.st_mode):
-            if selection.directory(path) and (state.st_dev, state.st_ino) not in leave_out:
-                yield from self._directory(handle, path, state, selection, leave_out)
-        elif STRAY.fullmatch(path[-1]):
-            if stat.S_ISREG(state.st_mode):
-                yield Found(Kind.STRAY, path, state)
-        elif stat.S_ISLNK(state.st_mode):
-            if selection.file(path) or selection.directory(path):
-                yield Found(Kind.SYMLINK, path, state)
-        elif selection.file(path):
-            kind = Kind.FILE if stat.S_ISREG(state.st_mode) else Kind.SPECIAL
-            yield Found(kind if state.st_dev == self.device else Kind.FOREIGN, path, state)
+    def _found(self, path: Path, state: os.stat_result, selection: Selection) -> Found | None:
+        if STRAY.fullmatch(path[-1]):
+            return Found(Kind.STRAY, path, state) if stat.S_ISREG(state.st_mode) else None
+        if stat.S_ISLNK(state.st_mode):
+            return Found(Kind.SYMLINK, path, state) if selection.file(path) or selection.directory(path) else None
+        if not selection.file(path):
+            return None
+        kind = Kind.FILE if stat.S_ISREG(state.st_mode) else Kind.SPECIAL
+        return Found(kind if state.st_dev == self.device else Kind.FOREIGN, path, state)
 
-    def _directory(
-        self, handle: int, path: Path, state: os.stat_result, selection: Selection, leave_out: frozenset[tuple[int, int]]
-    ) -> Iterator[Found]:
+    def _entered(self, handle: int, path: Path, state: os.stat_result) -> Found | int | None:
+        """A handle of the directory at `path`; what it is instead where it is not entered; None where it went."""
         if state.st_dev != self.device:
-            yield Found(Kind.FOREIGN, path, state)
-            return
+            return Found(Kind.FOREIGN, path, state)
         try:
             inner = _open(path[-1], _DIRECTORY, handle)
         except OSError as error:
             if error.errno in GONE:
-                return
+                return None
             if error.errno in ASTRAY:  # swapped since it was listed
-                yield Found(Kind.SYMLINK, path, state)
-                return
+                return Found(Kind.SYMLINK, path, state)
             raise self._unreadable(path, error) from None
         if os.fstat(inner).st_dev != self.device:
             os.close(inner)
-            yield Found(Kind.FOREIGN, path, state)
-            return
-        yield from self._walk(inner, path, selection, leave_out)
+            return Found(Kind.FOREIGN, path, state)
+        return inner
 
     def _unreadable(self, path: Path, error: OSError) -> ConnectorError:
         where = f"A directory {len(path)} levels below {self.place}" if path else f"The directory {self.place}"
@@ -199,6 +204,21 @@ def _open(name: str, flags: int, above: int | None) -> int:
         return os.open(name, flags | os.O_NOATIME, dir_fd=above)
     except PermissionError:  # only a file's owner may read it without a trace in its atime
         return os.open(name, flags, dir_fd=above)
+
+
+def _level(handle: int, path: Path) -> _Level:
+    return handle, path, _entries(handle)
+
+
+def _entries(handle: int) -> Generator[os.DirEntry[str]]:
+    with os.scandir(handle) as entries:
+        yield from entries
+
+
+def _leave(level: _Level) -> None:
+    handle, _, entries = level
+    entries.close()
+    os.close(handle)
 
 
 def same(one: os.stat_result, other: os.stat_result) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from connectors.files_support import World, files_world, hours, line, lines_world
 from support.nobody import as_nobody
 
-from retentiond.connector import Action, ConnectorError
+from retentiond.connector import Action, Answered, ConnectorError
 from retentiond_files.patterns import Globs, Selection
 from retentiond_files.tree import Tree
 
@@ -56,6 +56,22 @@ def test_excluding_a_directory_excludes_all_below_it() -> None:
         False,
     ]
     assert not selection.directory(("cache",))
+
+
+def test_a_tree_may_be_deeper_than_the_interpreters_stack(world: World) -> None:
+    """Whoever may upload decides how deep it is."""
+    world.settings["include"] = ["**/a/**/x"]
+    handle = os.open(world.root, os.O_RDONLY)
+    for name in ["a", *["d"] * 400]:
+        os.mkdir(name, dir_fd=handle)
+        above, handle = handle, os.open(name, os.O_RDONLY, dir_fd=handle)
+        os.close(above)
+    file = os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=handle)
+    os.utime(file, (1e9, 1e9))
+    os.close(file)
+    os.close(handle)
+    assert [answer.said for answer in world.delete(world.find())] == [Answered.DONE]
+    assert world.count() == 0
 
 
 def _findings(world: World, action: Action = Action.DELETE) -> str:
