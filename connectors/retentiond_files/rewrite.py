@@ -184,7 +184,11 @@ def _dress(new: int, old: int, before: os.stat_result) -> None:
     if (state.st_uid, state.st_gid) != (before.st_uid, before.st_gid):
         os.fchown(new, before.st_uid, before.st_gid)
     os.fchmod(new, stat.S_IMODE(before.st_mode))
-    for attribute in _attributes(old):
+    kept = _attributes(old)
+    for attribute in _attributes(new):
+        if attribute not in kept:  # from a default ACL of the directory: it would let in who could not read the old file
+            os.removexattr(new, attribute)
+    for attribute in kept:
         value = os.getxattr(old, attribute)
         if attribute not in _attributes(new) or os.getxattr(new, attribute) != value:
             os.setxattr(new, attribute, value)

@@ -70,14 +70,26 @@ def test_extended_attributes_are_kept(world: World) -> None:
     assert {name: os.getxattr(path, name) for name in os.listxattr(path)} == kept
 
 
+# version 2; owner rw-, user 12345 r--, group r--, mask r--, others ---
+ACL = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", *entry)
+    for entry in [(1, 6, 0xFFFFFFFF), (2, 4, 12345), (4, 4, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
+)
+
+
 def test_an_access_control_list_is_kept(world: World) -> None:
     path = _two_lines(world)
-    # version 2; owner rw-, user 12345 r--, group r--, mask r--, others ---
-    entries = [(1, 6, 0xFFFFFFFF), (2, 4, 12345), (4, 4, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
-    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-    kept = _attribute(path, "system.posix_acl_access", acl)
+    kept = _attribute(path, "system.posix_acl_access", ACL)
     _drop_the_first(world)
     assert {name: os.getxattr(path, name) for name in os.listxattr(path)} == kept
+
+
+def test_a_default_access_control_list_of_the_directory_lets_nobody_in(world: World) -> None:
+    path = _two_lines(world)
+    _attribute(world.root, "system.posix_acl_default", ACL)
+    before, path_mode = os.listxattr(path), path.stat().st_mode
+    assert _drop_the_first(world) == [Answer.done(How.UNLINK, 1)]
+    assert (os.listxattr(path), path.stat().st_mode) == (before, path_mode)
 
 
 def test_attributes_that_cannot_be_kept_stop_the_rewrite(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
