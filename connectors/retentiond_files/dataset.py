@@ -50,13 +50,18 @@ class Dataset:
         aside = frozenset() if self.blocked is None else frozenset({(self.blocked.device, self.blocked.inode)})
         return self.tree.walk(self.selection, aside)
 
+    def walk_blocked(self) -> Iterator[Found]:
+        """The same among the blocked files; nothing where the settings name no directory for them."""
+        if self.blocked is not None:
+            yield from self.blocked.walk(self.selection, frozenset({(self.tree.device, self.tree.inode)}))
+
     def files(self) -> Iterator[tuple[Tree, Found]]:
         """Each file with the tree it lies in; where a name is taken in both, only the one below the root."""
         for found in self.walk():
             if found.kind is Kind.FILE:
                 yield self.tree, found
         if self.blocked is not None:
-            for found in self.blocked.walk(self.selection):
+            for found in self.walk_blocked():
                 if found.kind is Kind.FILE and not self.taken(found.path):
                     yield self.blocked, found
 

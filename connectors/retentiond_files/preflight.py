@@ -52,7 +52,7 @@ def _tree(dataset: Dataset, action: Action) -> Iterator[Finding]:
             f"{closed:,} directories of {target} below {place} may not be written to, so nothing in them can be changed; "
             f"give retentiond's user the right to write and enter them."
         )
-    if not kinds[Kind.FILE] and not (dataset.blocked and any(True for _ in dataset.blocked.walk(dataset.selection))):
+    if not kinds[Kind.FILE] and not any(True for _ in dataset.walk_blocked()):
         yield Finding(f"No file below {place} is included in {target}; look whether the patterns are meant so.", refuses=False)
     if dataset.options.live and not live:
         yield Finding(f"No file of {target} matches a `live` pattern; look whether they are meant so.", refuses=False)
@@ -110,7 +110,7 @@ def _blocked(dataset: Dataset, action: Action) -> Iterator[Finding]:
             f"{blocked.place} must belong to retentiond's user and have mode 0700, "
             f"so that nobody else reads what {target} has blocked."
         )
-    doubled = sum(found.kind is Kind.FILE and dataset.taken(found.path) for found in blocked.walk(dataset.selection))
+    doubled = sum(found.kind is Kind.FILE and dataset.taken(found.path) for found in dataset.walk_blocked())
     if doubled:
         yield Finding(
             f"{doubled:,} blocked files of {target} have names that are in use again below {dataset.tree.place}, so that the two "

@@ -34,7 +34,7 @@ def leftovers(dataset: Dataset) -> list[tuple[Tree, Found]]:
     """What an interrupted act left, whoever owns it: a file set aside to be unlinked still has the owner it was found with."""
     strays = [(dataset.tree, found) for found in dataset.walk() if found.kind is Kind.STRAY]
     if dataset.blocked is not None:
-        strays += [(dataset.blocked, found) for found in dataset.blocked.walk(dataset.selection) if found.kind is Kind.STRAY]
+        strays += [(dataset.blocked, found) for found in dataset.walk_blocked() if found.kind is Kind.STRAY]
     return strays
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, line
 
-from retentiond.connector import Action, Answer, ConnectorError, Cutoff, How, Presence, RecordRef
+from retentiond.connector import Action, Answer, Answered, ConnectorError, Cutoff, How, Presence, RecordRef
 
 CONTENT = {"from": "content", "format": "nginx-combined"}
 
@@ -187,6 +187,15 @@ def test_a_place_for_blocked_files_below_the_root_holds_no_files_of_the_root(wor
     world.block(world.find())
     assert [(ref.key, ref.blocked) for ref in world.find()] == [(("a",), True)]
     assert world.count() == 1
+
+
+def test_a_place_for_blocked_files_above_the_root_holds_no_files_of_the_root(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    world = files_world(tmp_path / "files", block={"moved_to": str(tmp_path)})
+    world.write("a", b"x")
+    assert world.count() == 1
+    assert [answer.said for answer in world.block(world.find(awaiting=Action.BLOCK))] == [Answered.DONE]
+    assert [ref.key for ref in world.find()] == [("a",)]
 
 
 def test_a_place_for_blocked_files_on_another_file_system_is_refused(world: World) -> None:
