@@ -116,6 +116,11 @@ def _open_blocked(place: str, tree: Tree, target: Target) -> Tree:
     wrong = ""
     if blocked.device != tree.device:
         wrong = f"is on another file system than {tree.place}; name a directory on the same one"
+    elif blocked.mount != tree.mount:
+        wrong = (
+            f"is mounted apart from {tree.place}, so that nothing can be moved between the two; "
+            f"where a systemd unit does that, name one directory that holds both in its ReadWritePaths="
+        )
     elif blocked.inode == tree.inode:
         wrong = "is the root itself; name another directory"
     if wrong:

@@ -140,7 +140,7 @@ class Block(_Part):
     """How a file is blocked."""
 
     moved_to: Directory
-    """A directory on the same file system, mode 0700, that only retentiond's user can enter."""
+    """A directory on the same file system and mount, mode 0700, that only retentiond's user can enter."""
 
 
 class CopyOption(_Part):

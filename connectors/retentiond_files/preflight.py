@@ -86,8 +86,8 @@ def _strange(dataset: Dataset, kinds: Counter[Kind]) -> Iterator[Finding]:
         yield Finding(f"{kinds[Kind.SPECIAL]:,} pipes, sockets or devices below {place} are no part of {target}.", refuses=False)
     if kinds[Kind.FOREIGN]:
         yield Finding(
-            f"{kinds[Kind.FOREIGN]:,} directories or files below {place} are on another file system and are left out "
-            f"of {target}; make each a system of its own.",
+            f"{kinds[Kind.FOREIGN]:,} directories or files below {place} are on another file system, or mounted from elsewhere, "
+            f"and are left out of {target}; make each a system of its own.",
             refuses=False,
         )
     if strays := leftovers(dataset):

@@ -1,4 +1,4 @@
-"""The tree below the root, walked by directory handles: never through a symlink, never onto another file system.
+"""The tree below the root, walked by directory handles: never through a symlink, never into another mount.
 
 Every step opens one component relative to the handle of the one before, with O_NOFOLLOW, so that nobody can
 swap a directory for a symlink in between.
@@ -7,6 +7,7 @@ swap a directory for a symlink in between.
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 import secrets
 import stat
@@ -39,7 +40,7 @@ class Kind(StrEnum):
     SPECIAL = "special"
     """A pipe, socket or device under a name that is included."""
     FOREIGN = "foreign"
-    """A directory, or file, on another file system; not entered."""
+    """A directory, or file, on another file system, or a directory mounted from elsewhere; not entered."""
     STRAY = "stray"
     """A temporary file of ours that an interrupted act left."""
 
@@ -67,6 +68,7 @@ class Tree:
         state = os.fstat(handle)
         self.device = state.st_dev
         self.inode = state.st_ino
+        self.mount = _mount(handle)
 
     def close(self) -> None:
         """Give the handle back; harmless when repeated."""
@@ -129,10 +131,14 @@ class Tree:
             if error.errno in ASTRAY:  # swapped since it was listed
                 return Found(Kind.SYMLINK, path, state)
             raise self._unreadable(path, error) from None
-        if os.fstat(inner).st_dev != self.device:
+        if not self._ours(inner):
             os.close(inner)
             return Found(Kind.FOREIGN, path, state)
         return inner
+
+    def _ours(self, handle: int) -> bool:
+        """True for a directory on the root's file system that nothing is mounted on: a bind mount may show any other place."""
+        return os.fstat(handle).st_dev == self.device and _mount(handle) == self.mount
 
     def _unreadable(self, path: Path, error: OSError) -> ConnectorError:
         where = f"A directory {len(path)} levels below {self.place}" if path else f"The directory {self.place}"
@@ -151,7 +157,7 @@ class Tree:
                 inner = _open_here(name, _DIRECTORY, handle)
                 os.close(handle)
                 handle = inner
-                if os.fstat(handle).st_dev != self.device:
+                if not self._ours(handle):
                     raise Astray
             yield handle
         finally:
@@ -204,6 +210,15 @@ def _open(name: str, flags: int, above: int | None) -> int:
         return os.open(name, flags | os.O_NOATIME, dir_fd=above)
     except PermissionError:  # only a file's owner may read it without a trace in its atime
         return os.open(name, flags, dir_fd=above)
+
+
+def _mount(handle: int) -> bytes | None:
+    """Which mount a handle was opened through; None where the kernel does not tell."""
+    try:
+        told = pathlib.Path("/proc/self/fdinfo", str(handle)).read_bytes()
+    except FileNotFoundError:  # no /proc here
+        return None
+    return next((line for line in told.splitlines() if line.startswith(b"mnt_id:")), None)
 
 
 def _level(handle: int, path: Path) -> _Level:

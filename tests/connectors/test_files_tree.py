@@ -12,7 +12,8 @@ import pytest
 from connectors.files_support import World, files_world, hours, line, lines_world
 from support.nobody import as_nobody
 
-from retentiond.connector import Action, Answered, ConnectorError
+from retentiond.connector import Action, Answer, Answered, ConnectorError
+from retentiond_files import tree
 from retentiond_files.patterns import Globs, Selection
 from retentiond_files.tree import Tree
 
@@ -132,6 +133,26 @@ def test_another_file_system_is_not_entered_and_told(world: World, monkeypatch: 
     finally:
         if mounted:
             subprocess.run(["umount", world.root / "disk"], check=True)
+
+
+def test_a_bind_mount_of_the_same_file_system_is_not_entered_and_told(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = files_world(tmp_path / "outside").write("a", b"x")
+    inner = world.write("inner/a", b"x")
+    due = world.find()
+    mounted = ROOT and not subprocess.run(["mount", "--bind", outside.parent, inner.parent], check=False).returncode
+    if not mounted:  # without the right to mount, the directory is made to look as if it were
+        where = inner.parent.stat().st_ino
+        monkeypatch.setattr(tree, "_mount", lambda handle: b"other" if os.fstat(handle).st_ino == where else b"root's")
+    try:
+        assert world.find() == []
+        assert world.delete(due) == [Answer.changed()]
+        assert "1 directories or files below" in _findings(world)
+    finally:
+        if mounted:
+            subprocess.run(["umount", inner.parent], check=True)
+    assert outside.exists()
 
 
 def _raises(act: Callable[[], object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, line
 
 from retentiond.connector import Action, Answer, Answered, ConnectorError, Cutoff, How, Presence, RecordRef
+from retentiond_files import tree
 
 CONTENT = {"from": "content", "format": "nginx-combined"}
 
@@ -196,6 +198,20 @@ def test_a_place_for_blocked_files_above_the_root_holds_no_files_of_the_root(tmp
     assert world.count() == 1
     assert [answer.said for answer in world.block(world.find(awaiting=Action.BLOCK))] == [Answered.DONE]
     assert [ref.key for ref in world.find()] == [("a",)]
+
+
+def test_a_place_for_blocked_files_that_is_mounted_apart_is_refused(blocking: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `ReadWritePaths=` of systemd does to each of its directories: the kernel moves nothing between them."""
+    place = blocking.settings["block"]["moved_to"]
+    mounted = os.geteuid() == 0 and not subprocess.run(["mount", "--bind", place, place], check=False).returncode
+    if not mounted:  # without the right to mount, each is made to look as if it were
+        monkeypatch.setattr(tree, "_mount", lambda handle: str(handle).encode())
+    try:
+        with pytest.raises(ConnectorError, match="is mounted apart from"):
+            blocking.count()
+    finally:
+        if mounted:
+            subprocess.run(["umount", place], check=True)
 
 
 def test_a_place_for_blocked_files_on_another_file_system_is_refused(world: World) -> None:
