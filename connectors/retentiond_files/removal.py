@@ -76,7 +76,7 @@ def _checked(dataset: Dataset, ref: RecordRef, found: InHand, act: Act) -> Answe
         return Answer.changed()
     if found.state.st_nlink != 1:
         return Answer.failed("unsupported")
-    if is_live(dataset, found.path, found.state):
+    if is_live(dataset, found.path, found.handle):
         return Answer.failed("refused")
     with suppress(FileNotFoundError):
         if same(os.stat(found.name, dir_fd=found.above, follow_symlinks=False), found.state):

@@ -21,7 +21,7 @@ from retentiond_files.failures import Astray, Unreadable, code_of, reason_of
 from retentiond_files.lines import is_gzip, line_writer
 from retentiond_files.patterns import Path
 from retentiond_files.records import file_pieces, survey_for
-from retentiond_files.session import is_live
+from retentiond_files.session import held_for_writing, is_live
 from retentiond_files.slices import Slice
 from retentiond_files.tree import open_plain, same, temporary_name
 
@@ -65,7 +65,7 @@ class _Rewrite:
         before = os.fstat(self.handle)
         if before.st_nlink != 1:
             return dict.fromkeys(wanted, Answer.failed("unsupported"))
-        if is_live(self.dataset, self.path, before):
+        if is_live(self.dataset, self.path, self.handle):
             return dict.fromkeys(wanted, Answer.failed("refused"))
         answers: Answers = {}
         acting = frozenset(wanted)
@@ -125,7 +125,7 @@ class _Rewrite:
         """Put the new file in place of the old; False where the old one is not what it was."""
         _dress(new, self.handle, before)
         os.fsync(new)
-        if not self._untouched(self.path[-1], before):
+        if not self._untouched(self.path[-1], before) or held_for_writing(self.handle):
             return False
         if not lines_left and self.dataset.options.when_empty == "delete":
             if not unlink_only(self.above, self.path[-1], before):

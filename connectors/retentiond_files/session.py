@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
 import time
 
 from retentiond.connector import TransientConnectorError
@@ -51,10 +53,29 @@ def _remove(dataset: Dataset, tree: Tree, path: Path) -> None:
         ) from None
 
 
-def is_live(dataset: Dataset, path: Path, state: os.stat_result) -> bool:
-    """True where a server may be writing to the file: a `live` pattern matches, or it changed within `quiet_minutes`.
+def is_live(dataset: Dataset, path: Path, handle: int) -> bool:
+    """True where a server may be writing to the file: it matches `live`, changed within `quiet_minutes`, or is held open.
 
     The machine's clock is compared with stamps that the same clock made; an mtime in the future counts as live.
     """
     quiet = dataset.options.quiet_minutes * 60 * 1_000_000_000
-    return dataset.live.match(path) or (quiet > 0 and time.time_ns() - state.st_mtime_ns < quiet)
+    return (
+        dataset.live.match(path)
+        or (quiet > 0 and time.time_ns() - os.fstat(handle).st_mtime_ns < quiet)
+        or held_for_writing(handle)
+    )
+
+
+def held_for_writing(handle: int) -> bool:
+    """True where some process has the file open for writing, and could yet write to what is gone from its name.
+
+    False also where the kernel does not tell: it tells a file's owner, and whoever has CAP_LEASE.
+    """
+    try:
+        # Whoever opens the file in this very moment ends the lease by a signal; the usual one, SIGIO, would end us.
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False

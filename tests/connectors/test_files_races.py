@@ -186,6 +186,21 @@ def test_a_file_written_to_just_now_counts_as_live_unless_the_options_say_otherw
     assert world.delete(world.find())[0].said is Answered.DONE
 
 
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_file_that_a_process_holds_open_for_writing_is_refused(root: Path, make: Callable[[Path], World]) -> None:
+    """As after a rotation that the server was not told of: what it writes next must not go to a file that is gone."""
+    world = make(root)
+    path = world.write("a.log", [line(hours(1)[0])])
+    due = world.find()
+    with path.open("ab") as server:
+        assert world.delete(due) == [Answer.failed("refused")]
+        server.write(line(hours(2)[1]))
+    assert path.read_bytes() == line(hours(1)[0]) + line(hours(2)[1])
+    _set_back(path)
+    with path.open("rb"):
+        assert world.delete(world.find(cutoff(by=world.options.date_name)))[0].said is Answered.DONE
+
+
 def test_a_line_written_during_the_rewrite_is_not_lost(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at = hours(2)
     path = lines.write("a.log", [line(at[0]), line(at[1])])
