@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from retentiond.connector import ConnectorError, Target
 from retentiond_files.addresses import Truncate, truncation
-from retentiond_files.failures import Astray
+from retentiond_files.failures import Astray, system_error
 from retentiond_files.options import Content, FilesConnection, FilesOptions, Format, Unit
 from retentiond_files.patterns import Globs, Path, Selection
 from retentiond_files.tree import Found, Kind, Tree, open_tree
@@ -66,7 +66,7 @@ class Dataset:
                     yield self.blocked, found
 
     def taken(self, path: Path) -> bool:
-        """True where anything at all lies under the name below the root."""
+        """True where anything at all lies under the name below the root; raises `ConnectorError` where nobody can tell."""
         try:
             with self.tree.directory(path[:-1]) as above:
                 os.stat(path[-1], dir_fd=above, follow_symlinks=False)
@@ -74,6 +74,8 @@ class Dataset:
             return False
         except Astray:
             return True
+        except OSError as error:
+            raise system_error(error, f"A directory of {self.target} below {self.tree.place} cannot be looked at") from None
         return True
 
     @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours, line
+from support.nobody import NOBODY, as_nobody
 
 from retentiond.connector import Action, Answer, Answered, ConnectorError, Cutoff, How, Presence, RecordRef
 from retentiond_files import tree
@@ -189,6 +190,26 @@ def test_a_place_for_blocked_files_below_the_root_holds_no_files_of_the_root(wor
     world.block(world.find())
     assert [(ref.key, ref.blocked) for ref in world.find()] == [(("a",), True)]
     assert world.count() == 1
+
+
+def test_where_nobody_can_tell_whether_a_blocked_name_is_in_use_again_no_name_is_told(blocking: World) -> None:
+    blocking.write("Erika/a", b"x")
+    blocking.block(blocking.find(awaiting=Action.BLOCK))
+    moved = Path(blocking.settings["block"]["moved_to"])
+    (blocking.root / "Erika").chmod(0o444)  # listed as empty, and not entered
+    if os.geteuid() == 0:
+        for path in (moved, *moved.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+
+    def ask() -> bool:
+        with pytest.raises(ConnectorError) as caught:
+            blocking.count()
+        return "cannot be looked at: Permission denied" in str(caught.value) and "Erika" not in str(caught.value)
+
+    try:
+        assert as_nobody(blocking.root, ask)
+    finally:
+        (blocking.root / "Erika").chmod(0o755)
 
 
 def test_a_place_for_blocked_files_above_the_root_holds_no_files_of_the_root(tmp_path: Path) -> None:
