@@ -86,7 +86,7 @@ def slice_row(path: Path, piece: Slice) -> Row:
 
 def file_row(dataset: Dataset, path: Path, state: os.stat_result, handle: int | None, *, blocked: bool) -> Row:
     """A whole file as a record; `handle` is only needed where the date stands in the content."""
-    moment = _moment(dataset, path, state, handle)
+    moment = _moment(dataset, path, state, handle, blocked=blocked)
     return Row(moment, (text_of(path),), stamp_of(state) + _digest(str(moment)), blocked=blocked)
 
 
@@ -99,14 +99,16 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:STAMP]
 
 
-def _moment(dataset: Dataset, path: Path, state: os.stat_result, handle: int | None) -> Moment | None:
+def _moment(dataset: Dataset, path: Path, state: os.stat_result, handle: int | None, *, blocked: bool) -> Moment | None:
     source = dataset.options.source
     match source:
         case Mtime(drift_days=drift):
             written, changed = from_nanoseconds(state.st_mtime_ns), from_nanoseconds(state.st_ctime_ns)
-            if drift is not None and (written is None or changed is None or changed - written > timedelta(days=drift)):
-                return None
-            return written
+            # Our own move changed the status of a blocked file, which says nothing about its mtime.
+            if drift is None or blocked:
+                return written
+            drifted = written is None or changed is None or changed - written > timedelta(days=drift)
+            return None if drifted else written
         case Name(zone=zone):
             return NamePattern.parse(source.pattern).moment(path, None if zone is None else ZoneInfo(zone))
         case Content():

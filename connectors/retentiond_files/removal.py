@@ -71,7 +71,7 @@ def _in_hand(tree: Tree, above: int, path: Path) -> Iterator[InHand]:
 
 
 def _checked(dataset: Dataset, ref: RecordRef, found: InHand, act: Act) -> Answer:
-    row = file_row(dataset, found.path, found.state, found.handle, blocked=False)
+    row = file_row(dataset, found.path, found.state, found.handle, blocked=found.tree is dataset.blocked)
     if row.fingerprint != ref.fingerprint or row.moment is None:
         return Answer.changed()
     if found.state.st_nlink != 1:

@@ -84,6 +84,17 @@ def test_a_file_whose_status_changed_long_after_its_mtime_may_count_as_undated(w
     assert [ref.key for ref in world.find()] == [("fresh",)]
 
 
+def test_blocking_a_file_does_not_make_it_undated(blocking: World) -> None:
+    """The move changes its status, years after its mtime maybe; it must be deleted when its time has come all the same."""
+    blocking.settings["source"] = {"from": "mtime", "drift_days": 2}
+    moved = files_world(Path(blocking.settings["block"]["moved_to"])).write("a", b"x", LONG_AGO)
+    due = blocking.find()
+    assert [(ref.key, ref.blocked) for ref in due] == [(("a",), True)]
+    assert blocking.undated() == []
+    assert blocking.delete(due) == [Answer.done(How.UNLINK)]
+    assert not moved.exists()
+
+
 def test_deleting_takes_exactly_the_files_asked_for_and_no_directory(world: World) -> None:
     for name in ("a", "deep/er/b", "deep/c"):
         world.write(name, b"x")
