@@ -83,6 +83,8 @@ class FilesReader(Reader):
 
     def explain(self, key: tuple[str, ...]) -> RecordRef | None:
         """The file, or slice, under the key as it is now."""
+        if not self._dataset.by_line:
+            key = ("@".join(key),)  # a name may look like the key of lines
         path = path_of(key[0])
         if path is None or not self._dataset.selection.file(path):
             return None

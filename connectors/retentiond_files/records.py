@@ -50,7 +50,7 @@ def rows_of(dataset: Dataset, path: Path) -> list[Row]:
         with dataset.opened(path) as (tree, handle):
             return rows_in(dataset, path, handle, blocked=tree is dataset.blocked)
     except PermissionError:
-        return [unreadable_row(path)]
+        return [unreadable_row(path) if dataset.by_line else Row(None, (text_of(path),), "")]
 
 
 def rows_at(dataset: Dataset, path: Path) -> list[Row]:

@@ -13,7 +13,7 @@ from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours
 from support.nobody import NOBODY, as_nobody
 
 from retentiond.connector import Action, Answer, Answered, ConnectorError, Cutoff, How, Presence, RecordRef
-from retentiond_files import tree
+from retentiond_files import connector, tree
 
 CONTENT = {"from": "content", "format": "nginx-combined"}
 
@@ -221,6 +221,21 @@ def test_where_nobody_can_tell_whether_a_blocked_name_is_in_use_again_no_name_is
         assert as_nobody(blocking.root, ask)
     finally:
         (blocking.root / "Erika").chmod(0o755)
+
+
+def test_a_file_is_explained_under_the_name_it_is_listed_with(world: World) -> None:
+    """Also where it may not be read, or is called as lines are."""
+    world.settings["source"] = CONTENT
+    world.write("a@2025-01-10T00Z", [line(hours(1)[0])])
+    closed = world.write("closed", [line(hours(1)[0])])
+    closed.chmod(0)
+
+    def ask() -> bool:
+        listed = [*world.find(), *world.undated()]
+        told = [world.explain(*connector.key("/".join(ref.key))) for ref in listed]
+        return sorted(ref.key for ref in listed) == [("a@2025-01-10T00Z",), ("closed",)] and told == listed
+
+    assert as_nobody(world.root, ask)
 
 
 def test_a_place_for_blocked_files_above_the_root_holds_no_files_of_the_root(tmp_path: Path) -> None:
