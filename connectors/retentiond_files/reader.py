@@ -136,7 +136,8 @@ class FilesReader(Reader):
                 slices = slices_in(self._dataset, path, handle, os.fstat(handle))
         except FileNotFoundError:
             return [Presence.ABSENT] * len(refs)
-        except (Astray, PermissionError, Unreadable):  # something is there; that it is not the record cannot be shown
+        except (Astray, PermissionError, BlockingIOError, Unreadable):
+            # Something is there; that it is not the record cannot be shown.
             return [Presence.PRESENT] * len(refs)
         except OSError as error:
             raise system_error(error, f"A file of {self._dataset.target} cannot be opened") from None

@@ -49,7 +49,7 @@ def rows_of(dataset: Dataset, path: Path) -> list[Row]:
     try:
         with dataset.opened(path) as (tree, handle):
             return rows_in(dataset, path, handle, blocked=tree is dataset.blocked)
-    except PermissionError:
+    except (PermissionError, BlockingIOError):  # no right; or a file server has lent it out, and is asked to give it back
         return [unreadable_row(path) if dataset.by_line else Row(None, (text_of(path),), "")]
 
 

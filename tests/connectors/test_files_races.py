@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gzip
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -201,6 +203,24 @@ def test_a_file_that_a_process_holds_open_for_writing_is_refused(root: Path, mak
         assert world.delete(world.find(cutoff(by=world.options.date_name)))[0].said is Answered.DONE
 
 
+@pytest.mark.parametrize("make", [lines_world, files_world])
+def test_a_file_that_a_file_server_has_lent_out_fails_alone(root: Path, make: Callable[[Path], World]) -> None:
+    """Samba does so for a client that has it open: until it gives it back, nobody else opens the file."""
+    world = make(root)
+    world.settings["source"] = {"from": "content", "format": "nginx-combined"}
+    lent = world.write("a.log", [line(hours(1)[0])])
+    world.write("b.log", [line(hours(1)[0])])
+    due = world.find()
+    with lent.open("rb+") as server:
+        fcntl.fcntl(server, fcntl.F_SETSIG, signal.SIGURG)  # not SIGIO, which would end the test
+        fcntl.fcntl(server, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        assert [ref.key[0] for ref in world.find()] == ["b.log"]
+        assert [ref.key[0] for ref in world.undated()] == ["a.log"]
+        assert [answer.said for answer in world.delete(due)] == [Answered.FAILED, Answered.DONE]
+        assert world.present(due) == [Presence.PRESENT, Presence.ABSENT]
+    assert lent.exists()
+
+
 def test_a_line_written_during_the_rewrite_is_not_lost(lines: World, monkeypatch: pytest.MonkeyPatch) -> None:
     at = hours(2)
     path = lines.write("a.log", [line(at[0]), line(at[1])])
@@ -300,6 +320,7 @@ def test_a_leftover_of_another_owner_is_told_and_removed_too(root: Path) -> None
     """As with the advised set-up: retentiond has the right to change the directory, and the files belong to the server."""
     ours = root / (".retentiond-" + "a" * 32 + ".tmp")
     ours.write_bytes(b"due")
+    ours.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(ours, 12345, 12345)
     root.chmod(0o777)
