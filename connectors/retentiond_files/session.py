@@ -42,6 +42,8 @@ def leftovers(dataset: Dataset) -> list[tuple[Tree, Found]]:
 
 def _remove(dataset: Dataset, tree: Tree, path: Path) -> None:
     try:
+        if _in_use(tree, path):
+            return
         with tree.directory(path[:-1]) as above:
             os.unlink(path[-1], dir_fd=above)
             os.fsync(above)
@@ -51,6 +53,15 @@ def _remove(dataset: Dataset, tree: Tree, path: Path) -> None:
         raise system_error(
             error, f"A leftover of an interrupted act on {dataset.target} below {tree.place} cannot be removed"
         ) from None
+
+
+def _in_use(tree: Tree, path: Path) -> bool:
+    """True where another session, on a root that holds this one or lies in it, is at work on the temporary file."""
+    try:
+        with tree.file(path) as handle:
+            return held_for_writing(handle)
+    except (PermissionError, BlockingIOError):
+        return False
 
 
 def is_live(dataset: Dataset, path: Path, handle: int) -> bool:

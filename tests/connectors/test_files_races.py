@@ -397,6 +397,16 @@ def test_only_our_own_leftovers_are_removed(lines: World) -> None:
     assert list((lines.root / "inner").iterdir()) == []
 
 
+def test_a_temporary_file_that_is_in_use_is_no_leftover(lines: World) -> None:
+    """Another session may be at work on a root that holds this one, or lies in it."""
+    ours = lines.write(".retentiond-" + "a" * 32 + ".tmp", b"half done")
+    with ours.open("ab"):
+        lines.delete([])
+        assert ours.exists()
+    lines.delete([])
+    assert not ours.exists()
+
+
 def test_one_session_at_a_time_acts_on_a_root(lines: World) -> None:
     assert connector.deleter is not None
     with (
