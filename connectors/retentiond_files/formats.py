@@ -28,16 +28,19 @@ _MONTH = b"(" + b"|".join(_MONTHS) + b")"
 
 # The quote behind the bracket cannot be forged from a user name: both servers escape quotes there.
 _COMBINED = re.compile(rb"\S+ .*?\[(\d\d)/" + _MONTH + rb'/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\] "')
-_NGINX_ERROR = re.compile(rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) ")
+_MARK = rb"(?:\xef\xbb\xbf)?"
+"""What Windows programs put before the first line of a UTF-8 file."""
+
+_NGINX_ERROR = re.compile(_MARK + rb"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) ")
 _APACHE_ERROR = re.compile(
-    rb"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" (\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? (\d{4})\]"
+    _MARK + rb"\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _MONTH + rb" (\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? (\d{4})\]"
 )
 _ISO8601 = re.compile(
-    rb"(?:<\d{1,3}>(?:\d{1,2} )?)?[\[(]?(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+    _MARK + rb"(?:<\d{1,3}>(?:\d{1,2} )?)?[\[(]?(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
     # What begins like an offset and is none leaves the line undated, instead of in the zone of the settings.
     rb"(?: ?((?:[Zz]|UTC|GMT)\b|[+-]\d\d(?::?\d\d)?(?!:?\d))|(?![\d+-]|[Zz]\w))"
 )
-_SYSLOG = re.compile(rb"(?:<\d{1,3}>)?" + _MONTH + rb" ([ \d]\d) (\d\d):(\d\d):(\d\d)(?!\d)")
+_SYSLOG = re.compile(_MARK + rb"(?:<\d{1,3}>)?" + _MONTH + rb" ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?!\d)")
 
 
 def parser(content: Content, written: datetime) -> Parse:

@@ -64,6 +64,7 @@ def test_combined(line: bytes, instant: datetime | None, name: str) -> None:
         (b"2025-03-30 02:30:00 x\n", "Europe/Berlin", datetime(2025, 3, 30, 1, 30, tzinfo=UTC)),
         (b"2025-07-01t12:00:00z x\n", "Europe/Berlin", datetime(2025, 7, 1, 12, tzinfo=UTC)),
         (b"2025-07-01T12:00:00-03:30\n", "Europe/Berlin", datetime(2025, 7, 1, 15, 30, tzinfo=UTC)),
+        (b"\xef\xbb\xbf2025-07-01 12:00:00 x\n", "UTC", datetime(2025, 7, 1, 12, tzinfo=UTC)),
         (b"2025-07-01 12:00:00 +0200: x\n", "UTC", datetime(2025, 7, 1, 10, tzinfo=UTC)),
         (b"2025-07-01 12:00:00 - x\n", "UTC", datetime(2025, 7, 1, 12, tzinfo=UTC)),
         (b"2025-07-01T12:00:00-3 x\n", "Europe/Berlin", None),
@@ -93,6 +94,7 @@ def test_error_logs() -> None:
     ("line", "written", "instant"),
     [
         (b"Dec 31 23:59:59 host x\n", datetime(2026, 1, 2, tzinfo=UTC), datetime(2025, 12, 31, 22, 59, 59, tzinfo=UTC)),
+        (b"Jan 1 00:00:01 host x\n", datetime(2026, 1, 2, tzinfo=UTC), datetime(2025, 12, 31, 23, 0, 1, tzinfo=UTC)),
         (b"Jan  1 00:00:01 host x\n", datetime(2026, 1, 2, tzinfo=UTC), datetime(2025, 12, 31, 23, 0, 1, tzinfo=UTC)),
         (b"Jan  1 00:00:01 host x\n", datetime(2025, 12, 31, 23, 0, 2, tzinfo=UTC), datetime(2025, 12, 31, 23, 0, 1, tzinfo=UTC)),
         (b"<13>Feb 29 12:00:00 host x\n", datetime(2026, 3, 1, tzinfo=UTC), datetime(2024, 2, 29, 11, tzinfo=UTC)),
