@@ -90,6 +90,12 @@ def _strange(dataset: Dataset, kinds: Counter[Kind]) -> Iterator[Finding]:
             f"and are left out of {target}; make each a system of its own.",
             refuses=False,
         )
+    if kinds[Kind.KEPT]:
+        yield Finding(
+            f"{kinds[Kind.KEPT]:,} files below {place} lost their names in a rotation, are called .retentiond-….tmp.kept "
+            f"and are no part of {target}; give them their names back.",
+            refuses=False,
+        )
     if strays := leftovers(dataset):
         yield Finding(
             f"{len(strays):,} leftovers of an interrupted act lie below {place} and hold old content; "

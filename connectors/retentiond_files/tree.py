@@ -27,6 +27,10 @@ STRAY = re.compile(r"\.retentiond-[0-9a-f]{32}\.tmp")
 """The names of our temporary files, and of nothing else; they are never records."""
 
 
+KEPT = re.compile(STRAY.pattern + r"\.kept")
+"""The names of files that came out of a race under a temporary name, and are not ours."""
+
+
 def temporary_name() -> str:
     """A new name for a temporary file of ours."""
     return f".retentiond-{secrets.token_hex(16)}.tmp"
@@ -43,6 +47,8 @@ class Kind(StrEnum):
     """A directory, or file, on another file system, or a directory mounted from elsewhere; not entered."""
     STRAY = "stray"
     """A temporary file of ours that an interrupted act left."""
+    KEPT = "kept"
+    """A file of others that lost its name in a race and is no record; only a person knows where it belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Tree:
         if stat.S_ISLNK(state.st_mode):
             return Found(Kind.SYMLINK, path, state) if selection.file(path) or selection.directory(path) else None
         if not selection.file(path):
-            return None
+            return Found(Kind.KEPT, path, state) if KEPT.fullmatch(path[-1]) else None
         kind = Kind.FILE if stat.S_ISREG(state.st_mode) else Kind.SPECIAL
         return Found(kind if state.st_dev == self.device else Kind.FOREIGN, path, state)
 

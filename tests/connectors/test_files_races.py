@@ -397,6 +397,12 @@ def test_only_our_own_leftovers_are_removed(lines: World) -> None:
     assert list((lines.root / "inner").iterdir()) == []
 
 
+def test_a_file_that_lost_its_name_in_a_race_is_told_where_no_rule_would_find_it(lines: World) -> None:
+    lines.settings["include"] = ["*.log"]
+    lines.write(".retentiond-" + "a" * 32 + ".tmp.kept", b"of somebody")
+    assert any("1 files below" in finding.what and "tmp.kept" in finding.what for finding in lines.preflight())
+
+
 def test_a_temporary_file_that_is_in_use_is_no_leftover(lines: World) -> None:
     """Another session may be at work on a root that holds this one, or lies in it."""
     ours = lines.write(".retentiond-" + "a" * 32 + ".tmp", b"half done")
