@@ -12,7 +12,10 @@ from retentiond.connector import TransientConnectorError
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, system_error
 from retentiond_files.patterns import Path
-from retentiond_files.tree import Found, Kind, Tree
+from retentiond_files.tree import Found, Kind, Tree, file_system
+
+LENT_BY_A_SERVER = frozenset({"nfs", "nfs4", "cifs", "smb3"})
+"""File systems that refuse a lease, in the words for a file that is open, unless their server has granted one by itself."""
 
 
 def begin(dataset: Dataset) -> None:
@@ -80,7 +83,7 @@ def is_live(dataset: Dataset, path: Path, handle: int) -> bool:
 def held_for_writing(handle: int) -> bool:
     """True where some process has the file open for writing, and could yet write to what is gone from its name.
 
-    False also where the kernel does not tell: it tells a file's owner, and whoever has CAP_LEASE.
+    False also where the kernel does not tell: it tells a file's owner, and whoever has CAP_LEASE, and only of this machine.
     """
     try:
         # Whoever opens the file in this very moment ends the lease by a signal; the usual one, SIGIO, would end us.
@@ -88,5 +91,5 @@ def held_for_writing(handle: int) -> bool:
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return error.errno == errno.EAGAIN and file_system(handle) not in LENT_BY_A_SERVER
     return False

@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -225,6 +225,17 @@ def _mount(handle: int) -> bytes | None:
     except FileNotFoundError:  # no /proc here
         return None
     return next((line for line in told.splitlines() if line.startswith(b"mnt_id:")), None)
+
+
+def file_system(handle: int) -> str:
+    """What kind of file system a handle is on, as `/proc/self/mountinfo` calls it; nothing where the kernel does not tell."""
+    mount = (_mount(handle) or b"").split()
+    with suppress(FileNotFoundError):
+        for line in pathlib.Path("/proc/self/mountinfo").read_bytes().splitlines():
+            about, _, kind = line.partition(b" - ")
+            if about.split()[:1] == mount[1:]:
+                return kind.split()[0].decode()
+    return ""
 
 
 def _level(handle: int, path: Path) -> _Level:

@@ -16,7 +16,8 @@ from connectors.files_support import LONG_AGO, World, cutoff, files_world, hours
 from support.nobody import as_nobody
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
-from retentiond_files import connector, exchange, rewrite
+from retentiond_files import connector, exchange, rewrite, session
+from retentiond_files.tree import file_system
 
 
 @pytest.fixture
@@ -201,6 +202,20 @@ def test_a_file_that_a_process_holds_open_for_writing_is_refused(root: Path, mak
     _set_back(path)
     with path.open("rb"):
         assert world.delete(world.find(cutoff(by=world.options.date_name)))[0].said is Answered.DONE
+
+
+def test_where_every_file_seems_to_be_open_that_says_nothing(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS and CIFS grant no lease of their own accord, open or not."""
+    path = files.write("a.log", b"x")
+    with path.open("rb") as file:
+        monkeypatch.setattr(session, "LENT_BY_A_SERVER", frozenset({file_system(file.fileno())}))
+    with path.open("ab"):
+        assert files.delete(files.find()) == [Answer.done(How.UNLINK)]
+
+
+def test_the_kind_of_file_system_is_known() -> None:
+    with Path("/proc/self/status").open("rb") as file:
+        assert file_system(file.fileno()) == "proc"
 
 
 @pytest.mark.parametrize("make", [lines_world, files_world])
