@@ -63,7 +63,7 @@ def _one_file(dataset: Dataset, trees: Sequence[Tree], ref: RecordRef, act: Act)
 
 @contextmanager
 def _in_hand(tree: Tree, above: int, path: Path) -> Iterator[InHand]:
-    handle = open_plain(path[-1], above, tree.device)
+    handle = open_plain(path[-1], above, tree)
     try:
         yield InHand(tree, above, path[-1], path, handle, os.fstat(handle))
     finally:

@@ -38,7 +38,7 @@ def rewrite(dataset: Dataset, path: Path, wanted: Mapping[str, str], action: Act
     try:
         with ExitStack() as stack:
             above = stack.enter_context(dataset.tree.directory(path[:-1]))
-            handle = open_plain(path[-1], above, dataset.tree.device)
+            handle = open_plain(path[-1], above, dataset.tree)
             stack.callback(os.close, handle)
             return _Rewrite(dataset, path, above, handle, action).run(wanted)
     except FileNotFoundError:

@@ -103,7 +103,7 @@ class Tree:
                     continue
                 path = (*above, entry.name)
                 if not stat.S_ISDIR(state.st_mode):
-                    if (found := self._found(path, state, selection)) is not None:
+                    if (found := self._found(handle, path, state, selection)) is not None:
                         yield found
                 elif selection.directory(path) and (state.st_dev, state.st_ino) not in leave_out:
                     inner = self._entered(handle, path, state)
@@ -115,7 +115,7 @@ class Tree:
             for level in levels:
                 _leave(level)
 
-    def _found(self, path: Path, state: os.stat_result, selection: Selection) -> Found | None:
+    def _found(self, handle: int, path: Path, state: os.stat_result, selection: Selection) -> Found | None:
         if STRAY.fullmatch(path[-1]):
             return Found(Kind.STRAY, path, state) if stat.S_ISREG(state.st_mode) else None
         if stat.S_ISLNK(state.st_mode):
@@ -123,7 +123,18 @@ class Tree:
         if not selection.file(path):
             return Found(Kind.KEPT, path, state) if KEPT.fullmatch(path[-1]) else None
         kind = Kind.FILE if stat.S_ISREG(state.st_mode) else Kind.SPECIAL
-        return Found(kind if state.st_dev == self.device else Kind.FOREIGN, path, state)
+        at_home = state.st_dev == self.device or self._lists_home(handle, path[-1])
+        return Found(kind if at_home else Kind.FOREIGN, path, state)
+
+    def _lists_home(self, above: int, name: str) -> bool:
+        try:
+            handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+        except FileNotFoundError:  # went since it was listed; whoever opens it finds out
+            return True
+        try:
+            return self.is_home(handle)
+        finally:
+            os.close(handle)
 
     def _entered(self, handle: int, path: Path, state: os.stat_result) -> Found | int | None:
         """A handle of the directory at `path`; what it is instead where it is not entered; None where it went."""
@@ -137,14 +148,19 @@ class Tree:
             if error.errno in ASTRAY:  # swapped since it was listed
                 return Found(Kind.SYMLINK, path, state)
             raise self._unreadable(path, error) from None
-        if not self._ours(inner):
+        if not self.is_home(inner):
             os.close(inner)
             return Found(Kind.FOREIGN, path, state)
         return inner
 
-    def _ours(self, handle: int) -> bool:
-        """True for a directory on the root's file system that nothing is mounted on: a bind mount may show any other place."""
-        return os.fstat(handle).st_dev == self.device and _mount(handle) == self.mount
+    def is_home(self, handle: int) -> bool:
+        """True where a handle leads to the root's own file system, and through no other mount.
+
+        The device alone does not tell: a bind mount may show any other place of it, and an overlay shows a plain file with the
+        device of the layer it lies in.
+        """
+        mount = _mount(handle)
+        return os.fstat(handle).st_dev == self.device if mount is None else mount == self.mount
 
     def _unreadable(self, path: Path, error: OSError) -> ConnectorError:
         where = f"A directory {len(path)} levels below {self.place}" if path else f"The directory {self.place}"
@@ -163,7 +179,7 @@ class Tree:
                 inner = _open_here(name, _DIRECTORY, handle)
                 os.close(handle)
                 handle = inner
-                if not self._ours(handle):
+                if not self.is_home(handle):
                     raise Astray
             yield handle
         finally:
@@ -173,7 +189,7 @@ class Tree:
     def file(self, path: Path) -> Iterator[int]:
         """A reading handle of the plain file at `path`; raises as `directory`, and PermissionError."""
         with self.directory(path[:-1]) as above:
-            handle = open_plain(path[-1], above, self.device)
+            handle = open_plain(path[-1], above, self)
         try:
             yield handle
         finally:
@@ -192,11 +208,11 @@ def open_tree(place: str) -> Tree:
         raise system_error(error, f"The directory {place} cannot be opened") from None
 
 
-def open_plain(name: str, above: int, device: int) -> int:
+def open_plain(name: str, above: int, tree: Tree) -> int:
     """A reading handle of the plain file `name` in the directory `above`; raises FileNotFoundError or `Astray`."""
     handle = _open_here(name, _FILE, above)
     state = os.fstat(handle)
-    if not stat.S_ISREG(state.st_mode) or state.st_dev != device:
+    if not stat.S_ISREG(state.st_mode) or not tree.is_home(handle):
         os.close(handle)
         raise Astray
     return handle
