@@ -49,11 +49,11 @@ def _relative(text: str) -> str:
 
 
 def _days(value: object) -> object:
-    if value is None:
+    if value == "unknown":
         return None
     match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("must be a number of days such as P14D, or null where nobody knows")
+        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
     return timedelta(days=int(match[1]))
 
 

@@ -87,8 +87,7 @@ def _strange(dataset: Dataset, kinds: Counter[Kind]) -> Iterator[Finding]:
     if kinds[Kind.FOREIGN]:
         yield Finding(
             f"{kinds[Kind.FOREIGN]:,} directories or files below {place} are on another file system, or mounted from elsewhere, "
-            f"and are left out of {target}; make each a system of its own.",
-            refuses=False,
+            f"and nobody looks at what lies in them; exclude them from {target}, and make each a system of its own."
         )
     if kinds[Kind.KEPT]:
         yield Finding(

@@ -83,7 +83,7 @@ def test_the_offer_follows_from_the_options(options: dict[str, Any], date: str, 
 
 def test_declared_copies_are_told_with_their_lives() -> None:
     options = FilesOptions.model_validate(
-        {**FILES, "copies": [{"name": "nightly", "lives": "P30D"}, {"name": "tape", "lives": None}]}
+        {**FILES, "copies": [{"name": "nightly", "lives": "P30D"}, {"name": "tape", "lives": "unknown"}]}
     )
     assert connector.copies(None, options) == (Copy("nightly", timedelta(days=30)), Copy("tape", None))
 

@@ -15,7 +15,6 @@ from support.nobody import as_nobody
 from retentiond.connector import Action, Answer, Answered, ConnectorError
 from retentiond_files import tree
 from retentiond_files.patterns import Globs, Selection
-from retentiond_files.tree import Tree
 
 ROOT = os.geteuid() == 0
 
@@ -111,44 +110,25 @@ def test_a_pipe_that_takes_a_records_name_is_left_alone(world: World) -> None:
     assert path.is_fifo()
 
 
-def test_another_file_system_is_not_entered_and_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.write("disk/a", b"x")
-    world.write("b", b"x")
-    mounted = ROOT and not subprocess.run(["mount", "-t", "tmpfs", "tmpfs", world.root / "disk"], check=False).returncode
-    try:
-        if mounted:
-            world.write("disk/a", b"y")
-            assert [ref.key for ref in world.find()] == [("b",)]
-            assert "1 directories or files below" in _findings(world)
-        else:  # without the right to mount, everything is made to look as if it were elsewhere
-            real = Tree.__init__
-
-            def elsewhere(self: Tree, place: str, handle: int) -> None:
-                real(self, place, handle)
-                self.device += 1
-
-            monkeypatch.setattr(Tree, "__init__", elsewhere)
-            assert world.find() == []
-            assert "2 directories or files below" in _findings(world)
-    finally:
-        if mounted:
-            subprocess.run(["umount", world.root / "disk"], check=True)
-
-
-def test_a_bind_mount_of_the_same_file_system_is_not_entered_and_told(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", [False, True], ids=["another file system", "a bind mount of the same"])
+def test_what_is_mounted_below_the_root_is_not_entered_and_refused_until_it_is_excluded(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, bound: bool
 ) -> None:
     outside = files_world(tmp_path / "outside").write("a", b"x")
     inner = world.write("inner/a", b"x")
+    world.write("b", b"x")
     due = world.find()
-    mounted = ROOT and not subprocess.run(["mount", "--bind", outside.parent, inner.parent], check=False).returncode
+    words = ["--bind", str(outside.parent)] if bound else ["-t", "tmpfs", "tmpfs"]
+    mounted = ROOT and not subprocess.run(["mount", *words, inner.parent], check=False).returncode
     if not mounted:  # without the right to mount, the directory is made to look as if it were
         where = inner.parent.stat().st_ino
         monkeypatch.setattr(tree, "_mount", lambda handle: b"other" if os.fstat(handle).st_ino == where else b"root's")
     try:
-        assert world.find() == []
-        assert world.delete(due) == [Answer.changed()]
-        assert "1 directories or files below" in _findings(world)
+        assert [ref.key for ref in world.find()] == [("b",)]
+        assert world.delete([ref for ref in due if ref.key == ("inner/a",)]) == [Answer.changed()]
+        assert [finding.refuses for finding in world.preflight() if "1 directories or files below" in finding.what] == [True]
+        excluding = files_world(world.root, exclude=["inner"])
+        assert not any("directories or files below" in finding.what for finding in excluding.preflight())
     finally:
         if mounted:
             subprocess.run(["umount", inner.parent], check=True)
