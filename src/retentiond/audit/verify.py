@@ -43,6 +43,10 @@ class Verification:
     """How many batches are in doubt; no problem in itself, the next run resolves them."""
     problems: tuple[str, ...]
     """Finished sentences; empty where the log is in order."""
+    approvals: frozenset[tuple[str, str]] = frozenset()
+    """What named persons allowed: subject and digest, as they stand in the log."""
+    policies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of each rule the digest and the mode that were written down last."""
 
     @property
     def in_order(self) -> bool:
@@ -108,7 +112,16 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         if size > tree.size:
             problems.add(f"{what} covers {size} entries, but only {tree.size} are there: the log was cut or rolled back.")
     newest = max((row.size for row in rows), default=0)
-    return Verification(tree.size, tree.root().hex(), newest, tree.size - newest, len(batches.open), tuple(problems.found))
+    return Verification(
+        size=tree.size,
+        root=tree.root().hex(),
+        signed_size=newest,
+        unsigned_tail=tree.size - newest,
+        open_batches=len(batches.open),
+        problems=tuple(problems.found),
+        approvals=frozenset(batches.approvals),
+        policies=batches.policies,
+    )
 
 
 @dataclass(slots=True)
@@ -265,6 +278,8 @@ class _Batches:
         self._signed = signed
         self.open: dict[int, _Batch] = {}
         self.intended = 0
+        self.approvals: set[tuple[str, str]] = set()
+        self.policies: dict[str, tuple[str, str]] = {}
         self.last_at: str | None = None
         self._openings = openings
         self._numbers: dict[str, int] = {}
@@ -309,6 +324,10 @@ class _Batches:
             self.intended += 1
             self.open[index] = _Batch(index, fields["batch"], fields["count"], fields["items"])
             self._numbers[fields["batch"]] = index
+        elif fields["kind"] == "approval":
+            self.approvals.add((fields["subject"], fields["digest"]))
+        elif fields["kind"] == "policy":
+            self.policies[fields["rule"].partition("@")[0]] = fields["digest"], fields["mode"]
         elif fields["kind"] == "concluded":
             place = self._numbers.get(fields["batch"], -1)
             batch = self.open.pop(place, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -83,13 +83,18 @@ def clock_approved(store: Store, now: datetime) -> bool:
     return word is not None and word.at <= now
 
 
-def approved_plan(store: Store, assignment: Assignment, action: Action, now: datetime) -> PlanHeader | None:
-    """The newest plan of this step that a person allowed and that still stands; None where there is none."""
+def approved_plan(
+    store: Store, assignment: Assignment, action: Action, now: datetime, logged: Collection[tuple[str, str]]
+) -> PlanHeader | None:
+    """The newest plan of this step that a person allowed and that still stands; None where there is none.
+
+    `logged` are the approvals that the deletion log tells of; without an entry nobody gave that word to retentiond.
+    """
     name = _step_name(assignment.rule.id, action)
     for approval in sorted(store.approvals(), key=lambda one: one.at, reverse=True):
         # Given by a clock that was ahead, it would stand for years instead of 30 days.
         stands = approval.at <= now and (approval.expires is None or now < approval.expires)
-        if approval.subject == "plan" and approval.name == name and stands:
+        if approval.subject == "plan" and approval.name == name and stands and (f"plan {name}", approval.digest) in logged:
             header = store.plan(approval.digest)
             if header is not None and header.rule_digest == assignment.digest:
                 return header

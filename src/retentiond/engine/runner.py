@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from retentiond.audit import Intent
+from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved, rule_approved
 from retentiond.engine.assignment import Assignment
@@ -40,6 +40,8 @@ class _Run:
     run: str
     workplace: Workplace
     evidence: Evidence
+    told: Verification
+    """What the deletion log told when the run began."""
     now: datetime
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -87,9 +89,9 @@ def run(
     """
     chosen = workplace.chosen(only)
     store, log, settings = evidence.store, evidence.log, workplace.settings
-    found = log.verify().problems
-    if found:
-        raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(found))
+    told = log.verify()
+    if told.problems:
+        raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(told.problems))
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
     store.close_abandoned_runs(clock())
@@ -114,9 +116,10 @@ def run(
         store.record_clock(reading)
         store.drop_plans(reading.at)
 
-    this = _Run(number, workplace, evidence, reading.at, clock, sleep, stop, progress)
+    this = _Run(number, workplace, evidence, told, reading.at, clock, sleep, stop, progress)
     results: list[StepResult] = []
     for assignment in chosen:
+        _log_policy(this, assignment)
         for action in assignment.steps:
             if stop():
                 result = StepResult.of(assignment, action, Status.INTERRUPTED, None, "The run was told to stop before this step.")
@@ -150,6 +153,8 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
                 return planned
             _log_plan(this, assignment, action, planned.plan)
             failpoint("planned")
+            if (lost := _store_against_log(this, assignment)) is not None:
+                return StepResult.of(assignment, action, Status.FAILED, planned.plan, lost)
             if planned.status is Status.REFUSED or planned.plan.due == 0:
                 return planned if planned.status is Status.REFUSED else replace(planned, status=Status.DONE)
             return _enforce(this, assignment, planned.plan, reader, spool)
@@ -175,7 +180,7 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     doubt = target_doubt(this.clock(), reader.now(), settings.guards)
     if doubt is not None:
         return refused(Status.REFUSED, f"{plan.target}: {doubt}")
-    header = approved_plan(store, assignment, plan.action, this.now)
+    header = approved_plan(store, assignment, plan.action, this.now, this.told.approvals)
     if header is None and rule.approval == "plan":
         return refused(
             Status.AWAITING,
@@ -241,6 +246,38 @@ def _act(
     return StepResult(
         plan.rule, plan.rule_digest, plan.target, plan.action, done.status, plan, done.outcomes, done.rows, tuple(done.reasons)
     )
+
+
+def _store_against_log(this: _Run, assignment: Assignment) -> str | None:
+    """Why the store cannot be believed about who allowed the rule; None where it tells the same as the log."""
+    logged = (f"rule {assignment.rule.id}", assignment.digest) in this.told.approvals
+    stored = rule_approved(this.evidence.store, assignment, this.now)
+    if logged == stored:
+        return None
+    if logged:
+        return (
+            f"The deletion log tells that this version of rule {assignment.rule.id} was approved, but the store does not: it was "
+            f"lost or rolled back, or the approval broke off. Restore the store, or approve the rule again."
+        )
+    return (
+        f"The store tells that this version of rule {assignment.rule.id} was approved, but the deletion log does not: nobody "
+        f"gave that word to retentiond. Find out who changed the store; then approve the rule, if it is right."
+    )
+
+
+def _log_policy(this: _Run, assignment: Assignment) -> None:
+    """Write down which version of the rule the run goes by, and whether it may act, where that is news to the log."""
+    version = assignment.digest, "enforce" if rule_approved(this.evidence.store, assignment, this.now) else "report"
+    if this.told.policies.get(assignment.rule.id) != version:
+        this.evidence.log.event(
+            "policy",
+            this.clock(),
+            policy=assignment.policy.policy.policy,
+            rule=_rule_version(assignment),
+            digest=assignment.digest,
+            file_digest=assignment.policy.file_digest,
+            mode=version[1],
+        )
 
 
 def _log_plan(this: _Run, assignment: Assignment, action: Action, plan: StepPlan) -> None:

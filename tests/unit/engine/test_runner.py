@@ -13,9 +13,12 @@ from support.workbench import Workbench, rule
 
 from retentiond.connector import Answer, Cutoff, How, RecordRef
 from retentiond.engine import failpoint as points
+from retentiond.engine.evidence import open_evidence
+from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
 from retentiond.model.record import Action, OutcomeKind, Target
+from retentiond.store import Approval, PlanHeader
 from retentiond.testing import When
 from retentiond.testing.memory import MemoryDeleter, MemoryReader
 
@@ -41,7 +44,61 @@ def old(bench: Workbench) -> set[str]:
     return {key for key in bench.leads() if key.startswith("old")}
 
 
+def lose_store(bench: Workbench) -> None:
+    for file in (bench.folder / "state").glob("state.db*"):
+        file.unlink()
+
+
 class TestApproval:
+    def test_a_store_that_was_lost_is_told_and_nothing_is_done_until_the_rule_is_approved_again(self, bench: Workbench) -> None:
+        bench.approve()
+        lose_store(bench)
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].status) == (1, Status.FAILED)
+        assert "lost or rolled back" in report.steps[0].reasons[0]
+        assert bench.crm.acts == 0
+        bench.approve()
+        assert bench.run().exit_status == 0
+        assert old(bench) == set()
+
+    def test_a_store_that_was_lost_is_told_also_where_nothing_is_due(self, bench: Workbench) -> None:
+        bench.approve()
+        bench.run()
+        lose_store(bench)
+        assert bench.run().exit_status == 1
+
+    def test_a_word_for_a_rule_that_somebody_put_into_the_store_is_none(self, bench: Workbench) -> None:
+        digest = bench.plan()[0].rule_digest
+        with open_evidence(bench.workplace().settings, bench.now) as evidence:
+            evidence.store.approve(Approval("rule", "crm.leads", digest, "nobody", bench.now, None))
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].status) == (1, Status.FAILED)
+        assert bench.crm.acts == 0
+
+    def test_a_word_for_a_plan_that_somebody_put_into_the_store_is_none(self, bench: Workbench) -> None:
+        bench.write_rules(rule(approval="plan"))
+        bench.approve()
+        file = bench.plan_file()
+        with open_evidence(bench.workplace().settings, bench.now) as evidence, open_plan_file(file) as planned:
+            step, now = planned.headers[0], bench.now
+            header = PlanHeader(step.digest, step.rule, step.rule_digest, step.action, now, now, now + DAY, step.counts)
+            evidence.store.save_plan(header, planned.records(0))
+            evidence.store.approve(Approval("plan", "crm.leads delete", step.digest, "nobody", now, now + DAY))
+        assert bench.run().steps[0].status is Status.AWAITING
+        assert bench.crm.acts == 0
+
+    def test_the_log_is_told_once_by_which_version_a_run_goes_and_whether_it_may_act(self, bench: Workbench) -> None:
+        bench.run()
+        bench.run()
+        bench.approve()
+        bench.run()
+        bench.run()
+        bench.write_rules(rule(bounds="delete_after: {period: P2Y, counted: day-end}"))
+        bench.run()
+        told = [(entry.fields["rule"].partition("@")[0], entry.fields["mode"]) for entry in bench.entries("policy")]
+        assert told == [("crm.leads", "report"), ("crm.leads", "enforce"), ("crm.leads", "report")]
+        assert len({entry.fields["digest"] for entry in bench.entries("policy")}) == 2
+
     def test_an_unapproved_rule_only_reports(self, bench: Workbench) -> None:
         report = bench.run()
         assert (report.exit_status, report.steps[0].status) == (4, Status.REPORT)
