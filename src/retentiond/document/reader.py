@@ -93,8 +93,15 @@ def _content(path: Path) -> bytes:
 
 
 def _events(text: str) -> Iterator[Event]:
-    events: Iterator[Event] = YAML(typ="safe", pure=True).parse(io.StringIO(text))
-    return events
+    mark = None
+    try:
+        for event in YAML(typ="safe", pure=True).parse(io.StringIO(text)):
+            mark = event.end_mark
+            yield event
+    except (AssertionError, ArithmeticError, ValueError):
+        # What ruamel has for `%YAML 1.3` and `"\\UFFFFFFFF"`; the place is that of what was read last.
+        problem = "what follows here is a version of YAML or an escaped character that there is not"
+        raise MarkedYAMLError(problem=problem, problem_mark=mark) from None
 
 
 class _GivenUpError(Exception):

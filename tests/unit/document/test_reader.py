@@ -136,6 +136,9 @@ def test_the_plain_word_null_is_none_and_in_quotes_it_is_text(file: Path) -> Non
         ("a: 1\n b: 2", "2:3"),
         ("}", "1:1"),
         ("a: @x", "1:4"),
+        ("%YAML 1.3\n---\na: 1", "1:1"),
+        ('a: b\nc: "\\UFFFFFFFF"', "2:2"),
+        ('a: b\nc: "\\U00110000"', "2:2"),
     ],
 )
 def test_what_is_no_yaml_is_an_error_with_its_place(file: Path, content: str, place: str) -> None:
