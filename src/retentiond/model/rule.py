@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -66,8 +67,6 @@ Names = Annotated[
 
 
 def _share(value: object) -> object:
-    if isinstance(value, float) and 0 < value <= 1:
-        return value
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", value) if isinstance(value, str) else None
     if match is None or not 0 < float(match[1]) <= 100:  # noqa: PLR2004 - a percentage
         raise ValueError("a share is a percentage above 0% and up to 100%, such as 20%")
@@ -240,20 +239,29 @@ def _moment(value: object) -> object:
     if isinstance(value, datetime | date):
         return value
     if isinstance(value, str):
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-            return date.fromisoformat(value)
-        if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", value, re.ASCII):
-            return datetime.fromisoformat(value).astimezone(UTC)
+        # What looks like a moment may be none: 30 February, or an offset that leads out of the calendar.
+        with suppress(ValueError, OverflowError):
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+                return date.fromisoformat(value)
+            if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", value, re.ASCII):
+                return datetime.fromisoformat(value).astimezone(UTC)
     raise ValueError("write a date such as 2025-10-20, or an instant with its offset such as 2025-10-20T10:15:30+02:00")
 
 
 def _instant(value: object) -> object:
+    with suppress(ValueError):
+        if isinstance(moment := _moment(value), datetime):
+            return moment
+    raise ValueError("write an instant with its offset such as 2025-10-20T10:15:30+02:00")
+
+
+def _due(value: object) -> object:
     if value == KEPT:
         return None
-    moment = _moment(value)
-    if not isinstance(moment, datetime):
-        raise ValueError(f"write an instant with its offset such as 2025-10-20T10:15:30+02:00, or `{KEPT}`")  # noqa: TRY004 - for pydantic
-    return moment
+    try:
+        return _instant(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or `{KEPT}`") from None
 
 
 def _case_starts(value: object) -> object:
@@ -275,7 +283,7 @@ class Case(_Written):
         PlainSerializer(_as_is),
     ]
     """The record's dates by name, or the one date where the rule knows only one. A date left out is unknown."""
-    due: Annotated[datetime | None, PlainValidator(_instant, json_schema_input_type=str), PlainSerializer(_as_is)] = Field(
+    due: Annotated[datetime | None, PlainValidator(_due, json_schema_input_type=str), PlainSerializer(_as_is)] = Field(
         description=f"an instant with its offset, or `{KEPT}` where the record is never to go"
     )
     """When the record is to go, or for a rule that only blocks, to be blocked (UTC); None where it never is."""

@@ -99,7 +99,7 @@ def test_a_share_is_written_as_a_percentage(text: str, share: float) -> None:
     assert Limits.model_validate({"records": 5, "share": text, "undatable": "default"}).share == pytest.approx(share)
 
 
-@pytest.mark.parametrize("share", ["0%", "101%", "20", 20, 0, 1.5, "-5%", "1e2%", True, "٢٠%"])
+@pytest.mark.parametrize("share", ["0%", "101%", "20", 20, 0, 0.2, 1.0, 1.5, "-5%", "1e2%", True, "٢٠%"])
 def test_what_is_no_share_is_refused(share: object) -> None:
     assert "a share is a percentage" in refusal({"records": 5, "share": share, "undatable": "5%"}, Limits)
 
@@ -122,10 +122,21 @@ def test_a_case_is_read_with_its_offset() -> None:
     assert one.case_dates(one.cases[0]) == {"at": one.cases[0].starts}
 
 
-@pytest.mark.parametrize("value", ["2026-01-01T00:30:00", "2026-1-1", "20260101", 20260101, "2026-02-30", "soon", None])
+NOWHERE = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00+25:00"]
+"""Moments whose offset leads out of the calendar, or is none."""
+
+
+@pytest.mark.parametrize("value", ["2026-01-01T00:30:00", "2026-1-1", "20260101", 20260101, "2026-02-30", "soon", None, *NOWHERE])
 def test_a_case_that_can_be_misread_is_refused(value: object) -> None:
     assert refusal(written(starts="at", delete_after=DAYS, cases=[{"starts": value, "due": "kept"}]))
     assert refusal(written(starts="at", delete_after=DAYS, cases=[{"starts": "2026-01-01", "due": value}]))
+
+
+@pytest.mark.parametrize("value", ["2026-01-01", "kept", *NOWHERE])
+def test_what_blocks_a_case_is_an_instant(value: str) -> None:
+    """`kept` would be no word for "never blocked": it would leave that untested."""
+    case = {"starts": "2026-01-01", "due": "kept", "blocked": value}
+    assert "write an instant with its offset such as" in refusal(written(starts="at", delete_after=DAYS, cases=[case]))
 
 
 def test_a_case_says_which_date_it_means_where_there_are_several() -> None:
