@@ -36,7 +36,8 @@ def cutoff_for(
     It is the least such bound: one microsecond, or one day, above the latest of those starts. With `plus` the date is
     one that the term starts that much later from. What is due is always admitted. What is admitted is due, except
     where exact counting is not monotone: at month ends that are clamped and around changes of the clock. A day that a
-    zone left out altogether is admitted with the instant at which the next one began.
+    zone left out altogether is admitted with the instant at which the next one began, and so is a day that began before
+    the clock was set back to the one before it.
     """
     flags = Start(date.min, inclusive_end=inclusive_end, count_start_day=count_start_day)
     try:
@@ -44,8 +45,10 @@ def cutoff_for(
         if plus is not None:
             instant, _ = _latest_exact(plus, zone, instant)
             day = _latest_day(day, lambda candidate: add(candidate, plus), plus)
-        # Where a date is admitted, so is an instant at its midnight: the later of several dates leads a search.
+        # Where a date is admitted, so is an instant at its midnight, and the other way round: one of several dates leads
+        # a search for the latest. They only differ where a day is left out, or the clock is set back over midnight.
         instant = max(instant, midnight(day, zone))
+        day = max(day, _latest_wall(Instant(instant), zone).date())
         return Cutoff(by, Instant(instant).add(microseconds=1).to_stdlib(), day.add(days=1).to_stdlib())
     except TimeZoneNotFoundError:
         raise

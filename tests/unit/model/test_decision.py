@@ -218,6 +218,15 @@ def test_of_several_dates_the_latest_counts_whatever_their_kind() -> None:
     assert utc(one, known | {"opened": date(2023, 1, 1)}, LATE).due_at == year(2024, 1, 2)
 
 
+def test_the_latest_is_found_by_another_date_though_the_clock_was_set_back_over_midnight() -> None:
+    """Casey: at 02:00 on 5 March 2010 it was 23:00 on the 4th again, so the latest of two events has the earlier day."""
+    one = rule(starts={"at": ["closed", "paid"], "take": "latest"}, delete_after=bound("P1Y"))
+    known = {"closed": date(2010, 3, 5), "paid": datetime(2010, 3, 4, 15, tzinfo=UTC)}
+    decision = decide(one, "Antarctica/Casey", known, False, LATE)
+    assert decision.due_at is not None
+    assert any(cutoff.admits(known) for cutoff in searches(one, "Antarctica/Casey", Action.DELETE, decision.due_at))
+
+
 def test_a_date_of_several_may_only_be_unknown_where_the_rule_says_so() -> None:
     strict = rule(starts={"at": ["opened", "closed"], "take": "latest"}, delete_after=bound("P1Y"))
     lenient = rule(starts={"at": ["opened", "closed"], "take": "latest", "optional": ["closed"]}, delete_after=bound("P1Y"))
