@@ -111,6 +111,29 @@ def test_a_pipe_that_closes_early_is_no_trouble(office: Office) -> None:
     assert told == ""
 
 
+@pytest.mark.parametrize("words", [["--version"], ["plan"], ["plan", "--json"]], ids=" ".join)
+def test_a_full_disk_under_stdout_is_told_and_is_no_bug(office: Office, words: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, and no path of ours
+        done = subprocess.run(
+            [*PROGRAM, *words], env=office.environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "Not all was written: no space left on device." in done.stderr
+
+
+def test_streams_that_are_closed_are_no_trouble(office: Office) -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, "plan"],
+            env=office.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_no_color_is_honoured_on_a_terminal(office: Office) -> None:
     _, coloured = _on_terminal(office, "systems")
     _, plain = _on_terminal(office, "systems", NO_COLOR="1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -27,8 +29,11 @@ from retentiond.cli.systems import systems
 from retentiond.cli.terminal import note
 from retentiond.errors import RetentiondError
 
+FAILED = 1
 BUG = 3
 INTERRUPTED = 130
+UNWRITTEN = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT})
+"""How the system says that a stream takes no more of our words."""
 
 app = typer.Typer(
     name="retentiond",
@@ -78,16 +83,22 @@ def main(words: Sequence[str] | None = None) -> int:
 
     Nothing is raised: an expected error is told on stderr, a bug is told by its class and written to a report.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name in a system may hold what the terminal's encoding lacks
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before we began, and the next file opened would get its number
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):  # a name in a system may hold what the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:] if words is None else words)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our pipe went away; what Python flushes at its end must not complain again.
+    except OSError as error:
+        # What Python flushes at its end must not complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        if error.errno != errno.EPIPE:  # the reader of our pipe went away; it knows that
+            with suppress(OSError):
+                note(f"Not all was written: {os.strerror(error.errno or 0).lower()}. What the command did is done.")
+        return FAILED
     return status
 
 
@@ -102,9 +113,9 @@ def _run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         note("Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the one handler: whatever else arrives here is a bug, and is told as one
+    except Exception as error:  # the one handler: whatever else arrives here is a bug, and is told as one
+        if isinstance(error, OSError) and error.errno in UNWRITTEN:
+            raise
         note(write_crash_report(error, next((word for word in words if word in COMMANDS), None)))
         return BUG
     return 0
