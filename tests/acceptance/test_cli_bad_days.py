@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -203,12 +204,28 @@ def test_a_log_that_was_rolled_back_is_refused(office: Office) -> None:
         ["explain", "office/postcards", "a"],
         ["explain", "office", "a"],
         ["plan", "--as-of", "yesterday"],
+        ["plan", "-o", "/"],
+        ["plan", "-o", ""],
+        ["audit", "list", "--limit", "99999999999999999999"],
+        ["audit", "show", "99999999999999999999"],
     ],
 )
 def test_a_name_nobody_knows_is_refused_with_what_is_known(office: Office, words: list[str]) -> None:
     done = office.run(*words, status=2)
     assert done.stdout == ""
     assert _sentence(done.stderr)
+
+
+@pytest.mark.parametrize("words", [["plan", "-o", "{}"], ["approve", "plan", "{}", "--by", "staff-1"]])
+def test_a_plan_is_a_file_and_takes_the_place_of_nothing_else(office: Office, words: list[str]) -> None:
+    """As root it would replace a device for the whole machine; from a pipe or a device it would read for ever."""
+    pipe = office.folder / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, office.policy.parent):
+        done = office.run(*(word.format(path) for word in words), status=2)
+        assert done.stdout == ""
+        assert str(path) in done.stderr
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("words", [["audit", "list"], ["audit", "show", "0"], ["audit", "verify"]])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.session import settings_of
+from retentiond.cli.session import regular_file, settings_of
 from retentiond.cli.terminal import say
 from retentiond.cli.verification import refuse_untrustworthy
 from retentiond.daemon.clock import read_clock, utc_now
@@ -50,6 +50,7 @@ def plan(
     by: By,
 ) -> None:
     """Allow exactly the records a plan names, as long as none of them changes."""
+    regular_file(file, "FILE")
     settings = settings_of(context)
     workplace = read_workplace(settings)
     now = utc_now()

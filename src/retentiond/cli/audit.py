@@ -30,6 +30,8 @@ from retentiond.settings import Settings
 
 UNTRUSTWORTHY = 5
 MOST = 50
+LARGEST = 2**31 - 1
+"""No log has so many entries; a larger number is a slip, and more than the store can count."""
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the deletion log.")
 
@@ -41,7 +43,9 @@ def list_(
     context: typer.Context,
     rule: Annotated[str | None, typer.Option(metavar="RULE", help="Only entries of this rule.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Only entries of this run.")] = None,
-    limit: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="The newest so many entries; 0 for all.")] = MOST,
+    limit: Annotated[
+        int, typer.Option(metavar="NUMBER", min=0, max=LARGEST, help="The newest so many entries; 0 for all.")
+    ] = MOST,
     json: Json = False,
 ) -> None:
     """List entries, oldest first."""
@@ -59,7 +63,7 @@ def list_(
 def show(
     context: typer.Context,
     index: Annotated[
-        int | None, typer.Argument(metavar="INDEX", min=0, show_default=False, help="The entry's place in the log.")
+        int | None, typer.Argument(metavar="INDEX", min=0, max=LARGEST, show_default=False, help="The entry's place in the log.")
     ] = None,
     record: Annotated[
         tuple[str, str] | None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from retentiond.audit import ephemeral_handles
-from retentiond.cli.session import moment_of, settings_of
+from retentiond.cli.session import moment_of, regular_file, settings_of
 from retentiond.cli.state import approved_digests
 from retentiond.cli.terminal import note, progress_bars, say, say_json
 from retentiond.daemon.clock import utc_now
@@ -35,6 +35,8 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
     """Show what would be done, and change nothing. Tells what is due, what is kept and why, and what cannot be dated."""
+    if output is not None:
+        regular_file(output, "--output")
     settings = settings_of(context)
     workplace = read_workplace(settings)
     now = utc_now()

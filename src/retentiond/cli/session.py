@@ -34,13 +34,23 @@ def moment_of(text: str | None, now: datetime) -> datetime:
         if len(text) == len("2027-01-01"):
             return datetime.combine(date.fromisoformat(text), time(), UTC)
         value = datetime.fromisoformat(text)
-    except ValueError:
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter for an offset that leads out of the calendar
         raise ConfigurationError(
             "The moment after --as-of is no ISO 8601 date. Write 2027-01-01, or a time with its zone: 2027-01-01T00:00:00+01:00."
         ) from None
-    if value.tzinfo is None:
-        raise ConfigurationError("The time after --as-of has no zone. Add one: 2027-01-01T00:00:00+01:00, or Z for UTC.")
-    return value.astimezone(UTC)
+    raise ConfigurationError("The time after --as-of has no zone. Add one: 2027-01-01T00:00:00+01:00, or Z for UTC.")
+
+
+def regular_file(path: Path, option: str) -> Path:
+    """`path`, unless something else is there that a file would replace, or from which reading would never end.
+
+    Raises `ConfigurationError` for a folder, a device or a pipe, and where the name of a file is missing.
+    """
+    if not path.name or (path.exists() and not path.is_file()):
+        raise ConfigurationError(f"{option} needs the name of a file, and {path} is none. Nothing was done.")
+    return path
 
 
 def target_of(text: str) -> Target:

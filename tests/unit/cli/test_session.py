@@ -8,6 +8,9 @@ from retentiond.cli.session import moment_of, target_of
 from retentiond.errors import ConfigurationError
 from retentiond.model.record import Target
 
+NOWHERE = ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2027-01-08T00:00:00+25:00"]
+"""Moments whose offset leads out of the calendar, or is none."""
+
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
 
@@ -24,7 +27,7 @@ def test_a_moment_is_taken_in_its_own_zone_and_a_day_in_utc(text: str | None, mo
     assert moment_of(text, NOW) == moment
 
 
-@pytest.mark.parametrize("text", ["2027-01-08T00:00:00", "tomorrow", "8.1.2027", "", "2027-02-30", "20270108T000000"])
+@pytest.mark.parametrize("text", ["2027-01-08T00:00:00", "tomorrow", "8.1.2027", "", "2027-02-30", "20270108T000000", *NOWHERE])
 def test_a_moment_that_could_be_misread_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="--as-of"):
         moment_of(text, NOW)
