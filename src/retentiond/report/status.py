@@ -17,8 +17,8 @@ from retentiond.report.log import VerificationJson, verification_json, verificat
 from retentiond.report.shown import moment, shown, span, stamp
 from retentiond.store import Approval, Heartbeat, RunRow, StepRow
 
-BAD_ENDS = frozenset({Status.FAILED.value, Status.INCOMPLETE.value, Status.INTERRUPTED.value})
-"""Endings of a run after which somebody has to look."""
+BAD_ENDS = frozenset({Status.FAILED.value, Status.INCOMPLETE.value, Status.INTERRUPTED.value, Status.REFUSED.value})
+"""Endings after which somebody has to look: left alone, the same is likely to come again."""
 
 SILENT_AFTER = timedelta(minutes=10)
 """The daemon gives a sign of life each minute."""

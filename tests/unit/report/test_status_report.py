@@ -47,6 +47,7 @@ def test_what_is_alive_and_true_ends_with_0(report: StatusReport) -> None:
         ({"last_run": replace(RUN, status="failed")}, 1, "The last run ended as failed"),
         ({"last_run": replace(RUN, status="incomplete")}, 1, "The last run ended as incomplete"),
         ({"last_run": replace(RUN, status="interrupted")}, 1, "The last run ended as interrupted"),
+        ({"last_run": replace(RUN, status="refused")}, 1, "The last run ended as refused"),
         ({"heartbeat": replace(BEAT, at=NOW - timedelta(minutes=11))}, 1, "no sign of life"),
         ({"heartbeat": replace(BEAT, state="stalled")}, 1, "no progress"),
         ({"log": replace(SOUND, problems=("Entry 3 is missing.",))}, 5, "not trustworthy"),
@@ -71,6 +72,13 @@ def test_the_reason_of_a_failed_step_is_told(report: StatusReport) -> None:
     row = StepRow("letter", "ab", "office", "letters", "delete", "failed", reason="office cannot be reached.")
     bad = replace(report, last_run=replace(RUN, status="failed"), results=(row,))
     assert "office cannot be reached." in bad.problems[0]
+
+
+def test_a_rule_that_a_guard_refuses_each_night_is_not_called_alive(report: StatusReport) -> None:
+    row = StepRow("letter", "ab", "office", "letters", "delete", "refused", reason="Ten times as much as usual is due.")
+    bad = replace(report, last_run=replace(RUN, status="refused"), results=(row,))
+    assert bad.exit_status == 1
+    assert bad.problems == ["The last run ended as refused; Ten times as much as usual is due."]
 
 
 def test_only_a_word_for_the_present_version_counts(report: StatusReport, capsys: pytest.CaptureFixture[str]) -> None:
