@@ -27,7 +27,7 @@ def build(document: Document, model: type[M], prefix: Loc = ()) -> M:
         part = part[step]
     refusal = f"{document.path} cannot be used; nothing was done."
     if not isinstance(part, dict):
-        what = f"must be a mapping; it can have: {_listed(_allowed(model))}"
+        what = _mapping(model)
         raise ConfigurationError(refusal, [Problem(document.where(prefix), dotted(prefix), what)])
     if empty := [loc for loc in _nulls(part, ()) if _has_field(model, loc)]:
         told = [Problem(document.where((*prefix, *loc)), dotted((*prefix, *loc)), NO_VALUE) for loc in empty]
@@ -66,8 +66,16 @@ def _said(one: ErrorDetails, model: type[BaseModel]) -> str:
         close = difflib.get_close_matches(str(loc[-1]), allowed, n=1)
         nearest = f"; did you mean {close[0]!r}?" if close else "."
         return f"there is no such key{nearest} Allowed are: {_listed(allowed)}"
+    if kind in ("model_type", "model_attributes_type") and (owner := _model_at(model, loc)):
+        return _mapping(owner) + (f"; {told}" if (told := _told(model, loc)) else "")
+    if kind == "too_short":
+        return "must have at least 1 item"
     message = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return message[:1].lower() + message[1:] if message[:2].istitle() else message
+
+
+def _mapping(model: type[BaseModel]) -> str:
+    return f"must be a mapping; it can have: {_listed(_allowed(model))}"
 
 
 def _real(document: Document, loc: Loc, kind: str) -> Loc:

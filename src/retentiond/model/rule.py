@@ -309,11 +309,13 @@ class Rule(_Written):
     starts: Starts | None = None
     """What every bound starts from; None where each bound says so itself in `from`."""
     block_after: Bound | None = None
-    keep_at_least: Annotated[Bound | None, BeforeValidator(_none, json_schema_input_type=Bound | Literal["none"])] = None
+    keep_at_least: Annotated[Bound | None, BeforeValidator(_none, json_schema_input_type=Bound | Literal["none"])] = Field(
+        default=None, description="a duty: not before; `none` where there is none"
+    )
     """A duty: not before. Must be written, if only as `none`, unless the rule only blocks."""
     delete_after: Annotated[
         Bound | None, BeforeValidator(_with_duty, json_schema_input_type=Bound | Literal["keep_at_least"])
-    ] = None
+    ] = Field(default=None, description="our own period; `keep_at_least` where the duty is the only purpose")
     """Our own period: then the purpose is over. `keep_at_least` (None here) where the duty is the only purpose."""
     delete_by: Bound | None = None
     """A cap or promise: not after; never a reason to keep longer."""

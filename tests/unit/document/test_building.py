@@ -32,7 +32,9 @@ class Cart(Strict):
     weight: float = 1.0
     load: Path | None = None
     wheels: tuple[Wheel, ...] = Field(default=(), min_length=1)
-    spare: Annotated[Wheel | None, BeforeValidator(lambda value: None if value == "none" else value)] = None
+    spare: Annotated[Wheel | None, BeforeValidator(lambda value: None if value == "none" else value)] = Field(
+        default=None, description="`none` for none at all"
+    )
     by_name: dict[str, Wheel] = {}
     prices: dict[str, int | None] = {}
 
@@ -75,6 +77,9 @@ def test_null_is_a_value_only_where_the_writer_chooses_the_words(tmp_path: Path)
         ("name: x\nspare: {spokes: '5'}", "2:17: spare.spokes: should be a valid integer"),
         ("name: x\nspare: {spokes: true}", "2:17: spare.spokes: should be a valid integer"),
         ("name: x\nspare: {spokes: 5.0}", "2:17: spare.spokes: should be a valid integer"),
+        ("name: x\nspare: no", "2:8: spare: must be a mapping; it can have: spokes, from; `none` for none at all"),
+        ("name: x\nwheels: [5]", "2:10: wheels[0]: must be a mapping; it can have: spokes, from"),
+        ("name: x\nby_name: {front: 5}", "2:18: by_name.front: must be a mapping; it can have: spokes, from"),
         ("name: x\nspare: {spokes: 0}", "2:17: spare.spokes: should be greater than 0"),
         ("name: x\ncolour: green", "2:9: colour: should be 'red' or 'blue'"),
         ("name: secret", "1:7: name: this name is taken"),
@@ -104,7 +109,7 @@ def test_null_is_a_value_only_where_the_writer_chooses_the_words(tmp_path: Path)
             "name: x\nby_name: {front: {spokes: 1, fro: x}}",
             "2:30: by_name.front.fro: there is no such key; did you mean 'from'? Allowed are: spokes, from",
         ),
-        ("name: x\nwheels: []", "2:1: wheels: tuple should have at least 1 item"),
+        ("name: x\nwheels: []", "2:1: wheels: must have at least 1 item"),
         ("[]", "1:1: must be a mapping; it can have: name, colour"),
     ],
 )
