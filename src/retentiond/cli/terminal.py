@@ -11,12 +11,17 @@ from typing import TextIO
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
 
 from retentiond.engine.values import Progress
 from retentiond.report.shown import shown
 
 PIPE_WIDTH = 100
 """Columns where nobody's terminal tells; long text wraps there, nothing is cut off."""
+
+
+TABLE_WIDTH = 80
+"""Columns that a table has at the least."""
 
 
 def console(stream: TextIO) -> Console:
@@ -28,9 +33,12 @@ def console(stream: TextIO) -> Console:
 def say(renderables: Iterable[RenderableType]) -> None:
     """Write a result for a person to stdout."""
     out = console(sys.stdout)
+    width = out.width
     for renderable in renderables:
         # A plain line is left to the terminal to wrap, so that a command in it can be copied; the rest wraps by itself.
         with out.capture() as capture:
+            # On a terminal too narrow for it a table runs over: squeezed further, it would leave out whole columns.
+            out.width = max(width, TABLE_WIDTH) if isinstance(renderable, Table) else width
             out.print(renderable, soft_wrap=isinstance(renderable, str))
         text = capture.get()
         # Tables fill their last column up with blanks, which a terminal needs and a file does not.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import pytest
 from rich.table import Table
@@ -35,6 +36,26 @@ def test_a_pipe_gets_no_colours_and_no_cut_off_data(capsys: pytest.CaptureFixtur
     assert max(map(len, out.splitlines())) <= 100
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_on_a_narrow_terminal_runs_over_and_leaves_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Squeezed to fit, it would show figures without saying of which rule they are."""
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
+    grid = table("rule", "would", "records", "due", "past max", "kept", "undatable", "mode", right=(2, 3, 4, 5, 6))
+    grid.add_row("letter", "delete", "1,200", "90", "0", "1,098", "12", "report only")
+    say([grid, lines("word " * 20)])
+    told = screen.getvalue().splitlines()
+    (row,) = (line for line in told if "letter" in line)
+    for cell in ("delete", "1,200", "90", "1,098", "12", "report"):
+        assert cell in row
+    assert max(len(line) for line in told if "word" in line) <= 30
+
+
 def test_a_plain_line_is_never_broken_so_that_a_command_in_it_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
     command = "retentiond approve rule " + " ".join(f"rule-{number}" for number in range(30))
     say([command])
@@ -64,10 +85,6 @@ def test_progress_is_silent_in_a_pipe() -> None:
 
 
 def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with progress_bars(stream) as show:
