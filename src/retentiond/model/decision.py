@@ -110,22 +110,21 @@ def decide(rule: Rule, zone: str, dates: Dates, blocked: bool, now: datetime) ->
 def start_of(spec: StartSpec, dates: Dates, zone: str) -> Start | Reason:
     """Return what a period starts from, or why that is unknown.
 
-    An implausible date is never skipped for another: it may stand for something that has not ended.
+    An implausible date is never skipped for another: it may stand for something that has not ended. And of several dates
+    a known one is never skipped for a fallback that is earlier.
     """
     values = [dates.get(name) for name in spec.names]
     if any(value is not None and is_implausible(value, zone) for value in values):
         return Reason.IMPLAUSIBLE_DATE
-    known = [value for value in values if value is not None]
-    start: Moment
-    if known and all(dates.get(name) is not None for name in spec.required):
-        start = known[0] if len(known) == 1 else max(known, key=lambda value: as_instant(value, zone))
-    else:
+    known: list[Moment] = [value for value in values if value is not None]
+    if not known or any(dates.get(name) is None for name in spec.required):
         fallback = dates.get(spec.else_.at) if spec.else_ else None
         if spec.else_ is None or fallback is None:
             return Reason.UNDATABLE
         if is_implausible(fallback, zone):
             return Reason.IMPLAUSIBLE_DATE
-        start = later_by(fallback, spec.else_.plus, zone)
+        known.append(later_by(fallback, spec.else_.plus, zone))
+    start = known[0] if len(known) == 1 else max(known, key=lambda value: as_instant(value, zone))
     return Start(start, inclusive_end=spec.inclusive_end, count_start_day=spec.count_start_day)
 
 

@@ -122,7 +122,10 @@ class StartSpec(_Written):
     count_start_day: bool = False
     """True where the day of the event is the first that counts."""
     else_: Fallback | None = Field(default=None, alias="else")
-    """What to start from where the dates above are unknown; without it the record is undatable."""
+    """What to start from where the dates above are unknown; without it the record is undatable.
+
+    A start is never earlier than any of the dates above that is known.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -243,6 +243,15 @@ def test_the_fallback_starts_later_and_only_where_the_start_is_unknown() -> None
     assert utc(one, {"opened": None}, LATE).reason is Reason.UNDATABLE
 
 
+def test_the_fallback_is_no_way_round_a_date_that_is_known_and_later() -> None:
+    start = {"at": ["opened", "closed"], "take": "latest", "else": {"at": "paid", "plus": "P90D"}}
+    one = rule(starts=start, delete_after=bound("P1D"))
+    known = {"paid": date(2020, 1, 1), "opened": None}
+    assert utc(one, known | {"closed": date(2025, 1, 1)}, LATE).due_at == year(2025, 1, 3)
+    assert utc(one, known | {"closed": date(2019, 1, 1)}, LATE).due_at == year(2020, 4, 2)
+    assert utc(one, known | {"closed": None}, LATE).due_at == year(2020, 4, 2)
+
+
 IMPLAUSIBLE = [
     date(1, 1, 1),
     date(1970, 1, 1),
