@@ -44,7 +44,8 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
         runs = store.runs(LOOKED_AT) if store else []
         beat = store.heartbeat() if store else None
         # Where a daemon is in use, only its own runs tell that it lives: one by hand may have been for a single rule.
-        counting = [run for run in runs if beat is None or run.trigger in BY_DAEMON]
+        # A run of a clock that was ahead says nothing about now.
+        counting = [run for run in runs if (beat is None or run.trigger in BY_DAEMON) and run.started_at <= now]
         since = max((run.started_at for run in counting), default=None)
         return StatusReport(
             at=now,

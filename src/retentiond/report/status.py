@@ -128,10 +128,13 @@ class StatusReport:
             found.append(f"The last run ended as {self.last_run.status}; {self._why()}")
         if self.heartbeat is not None and self.heartbeat.state == "stalled":
             found.append("The daemon says that its run has shown no progress for a long time. Look what its system is doing.")
-        elif self.heartbeat is not None and self.heartbeat.state != "stopping" and self.at - self.heartbeat.at > SILENT_AFTER:
+        elif (
+            self.heartbeat is not None and self.heartbeat.state != "stopping" and abs(self.at - self.heartbeat.at) > SILENT_AFTER
+        ):
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
+        found += self._lost_words()
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -140,6 +143,18 @@ class StatusReport:
     def exit_status(self) -> int:
         """0 alive and true, 1 something needs looking at, 5 the log is not trustworthy."""
         return 5 if not self.trustworthy else 1 if self.problems else 0
+
+    def _lost_words(self) -> Iterator[str]:
+        """Approvals of which only one of store and log tells; no run acts on them."""
+        for assignment in self.workplace.assignments if self.log else ():
+            rule, digest = assignment.rule.id, assignment.digest
+            logged = self.log is not None and (f"rule {rule}", digest) in self.log.approvals
+            if logged is not (self.approval(rule, digest) is not None):
+                knows, ignores = ("deletion log", "store") if logged else ("store", "deletion log")
+                yield (
+                    f"The {knows} tells that rule {rule} was approved, but the {ignores} does not, so it does not act. "
+                    f"Find out whether the {ignores} was lost, rolled back or changed."
+                )
 
     def _why(self) -> str:
         reasons = [row.reason for row in self.results if row.status in BAD_ENDS and row.reason]

@@ -49,6 +49,7 @@ def test_what_is_alive_and_true_ends_with_0(report: StatusReport) -> None:
         ({"last_run": replace(RUN, status="interrupted")}, 1, "The last run ended as interrupted"),
         ({"last_run": replace(RUN, status="refused")}, 1, "The last run ended as refused"),
         ({"heartbeat": replace(BEAT, at=NOW - timedelta(minutes=11))}, 1, "no sign of life"),
+        ({"heartbeat": replace(BEAT, at=NOW + timedelta(minutes=11))}, 1, "no sign of life"),
         ({"heartbeat": replace(BEAT, state="stalled")}, 1, "no progress"),
         ({"log": replace(SOUND, problems=("Entry 3 is missing.",))}, 5, "not trustworthy"),
     ],
@@ -89,3 +90,21 @@ def test_only_a_word_for_the_present_version_counts(report: StatusReport, capsys
     assert status_json(replace(report, approvals=(old, present)))["rules"][0]["approved_by"] == "staff-2"
     say(status_text(replace(report, approvals=(old, present))))
     assert "yes, staff-2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("logged", "stored", "words"), [(True, False, "the store does not"), (False, True, "the deletion log does not")]
+)
+def test_an_approval_that_store_or_log_has_lost_is_told(report: StatusReport, words: str, *, logged: bool, stored: bool) -> None:
+    digest = report.workplace.assignments[0].digest
+    log = replace(SOUND, approvals=frozenset({("rule letter", digest)} if logged else ()))
+    approvals = [Approval("rule", "letter", digest, "staff-7", NOW, None)] if stored else []
+    bad = replace(report, log=log, approvals=approvals)
+    assert bad.exit_status == 1
+    assert words in bad.problems[0]
+    whole = replace(
+        report,
+        log=replace(SOUND, approvals=frozenset({("rule letter", digest)})),
+        approvals=[Approval("rule", "letter", digest, "staff-7", NOW, None)],
+    )
+    assert whole.exit_status == 0
