@@ -45,12 +45,14 @@ def _tree(dataset: Dataset, action: Action) -> Iterator[Finding]:
     room = os.fstatvfs(dataset.tree.handle)
     if room.f_flag & os.ST_RDONLY:
         yield Finding(
-            f"{place} is on a file system that is mounted read-only, so nothing of {target} can be changed; mount it writable."
+            f"{place} is on a file system that is mounted read-only, so nothing of {target} can be changed; mount it writable.",
+            of_rights=True,
         )
     if closed:
         yield Finding(
             f"{closed:,} directories of {target} below {place} may not be written to, so nothing in them can be changed; "
-            f"give retentiond's user the right to write and enter them."
+            f"give retentiond's user the right to write and enter them.",
+            of_rights=True,
         )
     if not kinds[Kind.FILE] and not any(True for _ in dataset.walk_blocked()):
         yield Finding(f"No file below {place} is included in {target}; look whether the patterns are meant so.", refuses=False)

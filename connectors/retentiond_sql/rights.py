@@ -66,13 +66,18 @@ def missing_rights(connection: sa.Connection, options: SqlConnection, wanted: li
         # The folder, too: SQLite keeps its journal beside the file.
         if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
             return []
-        return [Finding(f"The database file of {target}, or its folder, cannot be written by us. Let our user write to both.")]
+        return [
+            Finding(
+                f"The database file of {target}, or its folder, cannot be written by us. Let our user write to both.",
+                of_rights=True,
+            )
+        ]
     grants = read_grants(connection) if connection.dialect.name == "mysql" else None
     lacking = [need for need in wanted if not (_postgresql_has(connection, need) if grants is None else _mysql_has(grants, need))]
     if not lacking:
         return []
     names = "; ".join(dict.fromkeys(map(str, lacking)))
-    return [Finding(f"The role that is to act on {target} lacks rights. Grant it: {names}.")]
+    return [Finding(f"The role that is to act on {target} lacks rights. Grant it: {names}.", of_rights=True)]
 
 
 def _mysql_has(grants: list[Grant], need: Need) -> bool:

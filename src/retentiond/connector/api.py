@@ -78,6 +78,8 @@ class Finding:
     """A finished sentence that says where it is and what to do; no personal data."""
     refuses: bool = True
     """True where the data set must not be acted on until it is mended."""
+    of_rights: bool = False
+    """True where nothing but the right to act is missing: a dry run needs none, and is whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from retentiond.connector.api import Finding, Reader
@@ -26,7 +27,8 @@ def plan_rules(
 ) -> tuple[StepResult, ...]:
     """Plan each step of the rules named (all where none is) as of `now` (aware UTC).
 
-    A system that cannot be read fails its own steps only. `keep` is handed each due record, `planned` each finished plan.
+    A system that cannot be read fails its own steps only; where only the right to act is missing, the plan is whole.
+    `keep` is handed each due record, `planned` each finished plan.
     """
     results: list[StepResult] = []
     for assignment in workplace.chosen(only):
@@ -48,9 +50,11 @@ def _plan(
 ) -> StepResult:
     try:
         with assignment.target.reader() as reader:
-            return plan_with(assignment, action, reader, now, handles, keep, progress)
+            planned = plan_with(assignment, action, reader, now, handles, keep, progress)
     except (ConnectorError, ConfigurationError) as error:
         return StepResult.of(assignment, action, Status.FAILED, None, str(error))
+    whole = planned.plan is not None and all(one.of_rights for one in planned.plan.findings if one.refuses)
+    return replace(planned, status=Status.PLANNED) if whole else planned
 
 
 def plan_with(

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from retentiond.connector.api import Copy
 from retentiond.engine.assignment import Assignment
-from retentiond.engine.values import StepPlan, StepResult
+from retentiond.engine.values import Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.report.layout import lines, table
 from retentiond.report.rule import bounds_text
@@ -169,8 +169,10 @@ def undatable_by_target(plans: Sequence[StepPlan]) -> dict[str, int]:
 
 
 def _mode(step: StepResult, approved: bool | None) -> str:
-    if step.plan is None or step.reasons:
+    if step.plan is None or step.status is not Status.PLANNED:
         return STATUSES[step.status]
+    if step.reasons:
+        return "may not act"
     return {None: "unknown", True: "enforced", False: "report only"}[approved]
 
 
