@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from retentiond.connector import Action, Answer, ConnectorError, RecordRef, Target
+from retentiond.connector import Action, Answer, ConnectorError, OutcomeUnknownError, RecordRef, Target
 from retentiond_sql.connect import open_engine
 from retentiond_sql.fence import Fence
 from retentiond_sql.layout import Layout, Row, read_layout
@@ -15,7 +15,7 @@ from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.preflight import dangers
 from retentiond_sql.rows import Key, fetch
-from retentiond_sql.session import CommitRefusedError, Session
+from retentiond_sql.session import Session, UndoneError
 from retentiond_sql.trouble import Trouble, trouble_of
 
 _PER_RECORD = frozenset({Trouble.REFERENCED, Trouble.CONSTRAINT, Trouble.REFUSED})
@@ -79,12 +79,22 @@ class Actor:
         try:
             with self._session.changing() as connection:
                 return self._batch(connection, refs)
-        except CommitRefusedError as refused:
-            # A constraint that is only checked at the end, and does not tell whose it is.
+        except UndoneError as undone:
+            # A constraint that is only checked at the end, or a trigger that ends the transaction.
             if len(refs) == 1:
-                return [Answer.failed(refused.trouble.value)]
+                return [Answer.failed(undone.code)]
             half = len(refs) // 2
-            return [*self.on(refs[:half]), *self.on(refs[half:])]
+            answers = self.on(refs[:half])
+            return answers + self._rest(refs[half:])
+
+    def _rest(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Act on what is left of a batch of which some is committed: "nothing happened" can no longer be said of all of it."""
+        try:
+            return self.on(refs)
+        except OutcomeUnknownError:
+            raise
+        except ConnectorError as error:
+            return [Answer.failed(error.code)] * len(refs)
 
     def _batch(self, connection: sa.Connection, refs: Sequence[RecordRef]) -> list[Answer]:
         if connection.dialect.name == "postgresql":
@@ -111,9 +121,11 @@ class Actor:
         """Act on all of them, or on ever smaller halves where one of them stands in the way of the others."""
         if not records:
             return {}
+        # Not as a context manager: an error of going back would cover up the one that matters.
+        savepoint = scene.connection.begin_nested()
         try:
-            with scene.connection.begin_nested():
-                return self._act(scene, records)
+            answers = self._act(scene, records)
+            savepoint.commit()
         except RefusedError as refused:
             code = refused.code
         except sa.exc.DBAPIError as error:
@@ -121,6 +133,9 @@ class Actor:
             if trouble not in _PER_RECORD:
                 raise
             code = trouble.value
+        else:
+            return answers
+        _go_back(savepoint, code)
         keys = list(records)
         if len(keys) == 1:
             return {keys[0]: Answer.failed(code)}
@@ -138,6 +153,17 @@ class Actor:
                 raise ConnectorError(" ".join(finding.what for finding in found), "refused")
             self._known = layout, parts
         return self._known
+
+
+def _go_back(savepoint: sa.NestedTransaction, code: str) -> None:
+    """Undo what was done since; raises `UndoneError` where there is nothing left to go back to."""
+    try:
+        savepoint.rollback()
+    except sa.exc.DBAPIError as error:
+        if trouble_of(error) is not Trouble.REFUSED:
+            raise
+        # The whole transaction is undone, and our locks are gone with it: what was looked at is out of date.
+        raise UndoneError(code) from None
 
 
 # Only where it is weaker: `remote_apply` and the like stay.

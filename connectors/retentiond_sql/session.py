@@ -11,12 +11,12 @@ from retentiond.connector import OutcomeUnknownError, Target
 from retentiond_sql.trouble import Trouble, as_error, translated, trouble_of
 
 
-class CommitRefusedError(Exception):
-    """The database checked a constraint at COMMIT and undid the whole transaction."""
+class UndoneError(Exception):
+    """The database undid the whole transaction for the sake of some record, and does not tell whose it is."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        self.trouble = trouble
-        super().__init__(trouble.value)
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
 
 
 class Session:
@@ -70,7 +70,7 @@ class Session:
     def changing(self) -> Iterator[sa.Connection]:
         """A transaction that is committed at its end.
 
-        Raises `OutcomeUnknownError` where the answer to the COMMIT did not come, `CommitRefusedError` where the
+        Raises `OutcomeUnknownError` where the answer to the COMMIT did not come, `UndoneError` where the
         database refused it, and else errors of which nothing of the transaction remains.
         """
         connection = self.connection()
@@ -89,7 +89,7 @@ class Session:
         except sa.exc.DBAPIError as error:
             trouble = trouble_of(error)
             if trouble in {Trouble.REFERENCED, Trouble.CONSTRAINT}:
-                raise CommitRefusedError(trouble) from None
+                raise UndoneError(trouble.value) from None
             if trouble in {Trouble.BUSY, Trouble.NO_SPACE} and not error.connection_invalidated:
                 raise as_error(trouble, self._target) from None
             raise OutcomeUnknownError(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from support.services import Server
-from support.sql_world import CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, only_on, opened
+from support.sql_world import CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, moment, only_on, opened
 
 from retentiond.connector import (
     Action,
@@ -24,6 +24,7 @@ from retentiond.connector import (
 )
 from retentiond_sql.deleting import SqlDeleter
 from retentiond_sql.fence import Fence
+from retentiond_sql.rows import fetch
 from retentiond_sql.session import Session
 
 pytestmark = pytest.mark.usefixtures("far_from_utc")
@@ -171,6 +172,78 @@ def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
+
+
+@only_on("mariadb")
+def test_a_batch_that_gives_way_in_the_middle_changes_nothing_of_what_was_written_meanwhile(
+    served: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB undoes the whole transaction then, and our locks with it: what was looked at is out of date."""
+    looked, held = threading.Event(), threading.Event()
+
+    def look(*arguments: Any, **options: Any) -> Any:
+        found = fetch(*arguments, **options)
+        looked.set()
+        return found
+
+    def write() -> None:
+        with served.engine.begin() as other:
+            # It has written more than we, so that we are the one to give way.
+            other.execute(sa.text("UPDATE orders SET note = 'x' WHERE id > 3"))
+            held.set()
+            looked.wait(30)
+            other.execute(sa.text("UPDATE customers SET closed_at = :at WHERE id = 2"), {"at": moment("2029-01-01")})
+
+    monkeypatch.setattr("retentiond_sql.acting.fetch", look)
+    served.do("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, note {text}, INDEX (customer))")
+    served.put("orders", *({"id": n, "customer": n} for n in range(1, 100)))
+    options = dataset(parts=[{"table": "orders", "refers": {"customer": "id"}}])
+    refs = served.find(options, ALL)
+    thread = threading.Thread(target=write)
+    thread.start()
+    held.wait(30)
+    with pytest.raises(TransientConnectorError) as caught:
+        served.delete(options, refs)
+    thread.join(30)
+    assert caught.value.code == "unavailable"
+    assert served.column("SELECT count(*) FROM customers") == [4]
+    answers = served.delete(options, refs)
+    assert [answer.said for answer in answers] == [Answered.DONE, Answered.CHANGED, Answered.DONE, Answered.DONE]
+
+
+@only_on("sqlite")
+def test_a_trigger_that_undoes_the_whole_transaction_makes_no_answer_a_lie(shop: World) -> None:
+    shop.do(
+        "CREATE TABLE invoices (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers (id))",
+        "INSERT INTO invoices VALUES (1, 1)",
+        "CREATE TRIGGER t BEFORE DELETE ON customers WHEN OLD.id = 3 BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+    )
+    answers = shop.delete(dataset(), shop.find(dataset(), ALL))
+    assert [answer.code or answer.said.value for answer in answers] == ["referenced", "done", "refused", "done"]
+    assert shop.column("SELECT id FROM customers ORDER BY id") == [1, 3]
+
+
+@only_on("sqlite")
+def test_where_half_of_a_split_batch_is_committed_the_other_half_answers_for_itself(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.do(
+        "CREATE TABLE invoices (customer INTEGER REFERENCES customers (id) DEFERRABLE INITIALLY DEFERRED)",
+        "INSERT INTO invoices VALUES (4)",
+    )
+    refs = shop.find(dataset(), ALL)
+    with SqlDeleter(shop.connection(), dataset(), TARGET) as role:
+        changing, calls = role._actor._session.changing, iter(range(10))
+
+        def lost_at_last() -> Any:
+            if next(calls) > 1:
+                raise TransientConnectorError("Lost.", "lost-connection")
+            return changing()
+
+        monkeypatch.setattr(role._actor._session, "changing", lost_at_last)
+        answers = role.delete(refs, permit(refs))
+    assert [answer.code or answer.said.value for answer in answers] == ["done", "done", "lost-connection", "lost-connection"]
+    assert shop.column("SELECT id FROM customers ORDER BY id") == [3, 4]
 
 
 @only_on("postgresql", "mariadb")
