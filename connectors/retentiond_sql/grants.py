@@ -25,8 +25,13 @@ class Grant:
     table: str | None
     """None stands for all tables."""
 
-    def covers(self, database: str, table: str | None) -> bool:
-        """True where the grant is on that table; None asks for all tables of the database."""
+    @property
+    def everywhere(self) -> bool:
+        """True for a grant on all tables of the server."""
+        return self.database is None and self.table is None
+
+    def covers(self, database: str, table: str) -> bool:
+        """True where the grant is on that table."""
         if self.table is not None:
             return (self.database, self.table) == (database, table)
         return self.database is None or _pattern(self.database).fullmatch(database) is not None
@@ -53,7 +58,7 @@ def parse_grant(line: str) -> Grant | None:
     return Grant(rights, database, table)
 
 
-def granted(grants: Sequence[Grant], right: str, database: str, table: str | None, columns: Sequence[str] = ()) -> bool:
+def granted(grants: Sequence[Grant], right: str, database: str, table: str, columns: Sequence[str] = ()) -> bool:
     """True where the role has the right on the table, or on all of these columns of it."""
     fitting = [grant for grant in grants if grant.covers(database, table)]
     if any(grant.allows(right) for grant in fitting):

@@ -76,8 +76,8 @@ def dangers(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, .
     if deletes and not sees_all_references(connection):
         findings.append(
             Finding(
-                f"Our role sees only some of the tables of the database, so nobody can tell whether a foreign key would take "
-                f"further rows along with records of {layout.target}. Grant SELECT on the whole database, or PROCESS."
+                f"Our role sees only some of the server's tables, so nobody can tell whether a foreign key would take further "
+                f"rows along with records of {layout.target}. GRANT REFERENCES ON *.* to it, which shows tables but no rows."
             )
         )
     return findings

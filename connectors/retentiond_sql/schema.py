@@ -137,7 +137,8 @@ _POSTGRESQL_REFERENCES = sa.text("""
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE k.contype = 'f' AND k.conparentid = 0
       AND k.confrelid IN (SELECT t.oid FROM pg_class f JOIN pg_namespace s ON s.oid = f.relnamespace,
-                          LATERAL (SELECT f.oid UNION SELECT relid FROM pg_partition_tree(f.oid)) t(oid)
+                          LATERAL (SELECT f.oid UNION SELECT relid FROM pg_partition_tree(f.oid)
+                                   UNION SELECT relid FROM pg_partition_ancestors(f.oid)) t(oid)
                           WHERE s.nspname = :schema AND f.relname = :table)
     ORDER BY n.nspname, c.relname, k.conname""")
 _POSTGRESQL_ON_DELETE = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -153,7 +154,7 @@ _MYSQL_REFERENCES = sa.text("""
 def references_on(connection: sa.Connection, table: Table) -> list[Reference]:
     """The foreign keys that refer to the table, of whatever schema.
 
-    MariaDB tells only those of tables that our role may see; `rights.sees_all_references` tells whether that is all.
+    MariaDB tells only those of tables on which our role has some right; `rights.sees_all_references` tells whether that is all.
     """
     match connection.dialect.name:
         case "postgresql":
@@ -178,7 +179,7 @@ def _sqlite_references(connection: sa.Connection, table: Table) -> list[Referenc
         "WHERE m.type = 'table' AND lower(f.\"table\") = lower(:table) ORDER BY m.name, f.id, f.seq"
     )
     rows = connection.execute(sa.text(query), {"table": table.name}).all()
-    primary = sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]
+    primary = dict(enumerate(sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]))
     found: dict[tuple[str, int, str], list[tuple[str, str | None]]] = {}
     for name, number, column, referred, rule in rows:
         found.setdefault((name, number, rule), []).append((column, referred))
@@ -187,8 +188,8 @@ def _sqlite_references(connection: sa.Connection, table: Table) -> list[Referenc
             table.schema,
             name,
             tuple(column for column, _ in pairs),
-            # A foreign key that names no column means the primary key.
-            tuple(referred if referred is not None else primary[place] for place, (_, referred) in enumerate(pairs)),
+            # A foreign key that names no column means the primary key; where there is none it is broken, and stops every delete.
+            tuple(referred if referred is not None else primary.get(place, "") for place, (_, referred) in enumerate(pairs)),
             rule,
         )
         for (name, _, rule), pairs in found.items()

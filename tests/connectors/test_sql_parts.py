@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, customers, dataset, moment, opened
+from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, customers, dataset, moment, only_on, opened
 
 from retentiond.connector import Answered, ConnectorError, Finding
 
@@ -24,23 +24,27 @@ PARTS = [
 
 
 @pytest.fixture
-def shop(database: sa.URL) -> Iterator[World]:
-    for world in opened(database):
-        world.do(
-            CUSTOMERS,
-            "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER, "
-            "FOREIGN KEY (customer) REFERENCES customers (id))",
-            "CREATE TABLE items (id INTEGER NOT NULL PRIMARY KEY, order_id INTEGER, "
-            "FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)",
-            "CREATE TABLE mails (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER)",
-        )
-        customers(world, 4)
-        world.do(
-            "INSERT INTO orders VALUES (10, 1), (11, 1), (20, 2), (40, 4)",
-            "INSERT INTO items VALUES (100, 10), (101, 10), (110, 11), (200, 20)",
-            "INSERT INTO mails VALUES (1, 1), (2, 2), (3, NULL), (4, 99)",
-        )
-        yield world
+def world(database: sa.URL) -> Iterator[World]:
+    yield from opened(database)
+
+
+@pytest.fixture
+def shop(world: World) -> World:
+    world.do(
+        CUSTOMERS,
+        "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER, "
+        "FOREIGN KEY (customer) REFERENCES customers (id))",
+        "CREATE TABLE items (id INTEGER NOT NULL PRIMARY KEY, order_id INTEGER, "
+        "FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE)",
+        "CREATE TABLE mails (id INTEGER NOT NULL PRIMARY KEY, customer INTEGER)",
+    )
+    customers(world, 4)
+    world.do(
+        "INSERT INTO orders VALUES (10, 1), (11, 1), (20, 2), (40, 4)",
+        "INSERT INTO items VALUES (100, 10), (101, 10), (110, 11), (200, 20)",
+        "INSERT INTO mails VALUES (1, 1), (2, 2), (3, NULL), (4, 99)",
+    )
+    return world
 
 
 def refusing(world: World, action: object = DELETE, **options: object) -> list[str]:
@@ -132,6 +136,29 @@ def test_a_cascade_onto_the_table_itself_is_found_too(database: sa.URL) -> None:
         )
         (found,) = refusing(world)
         assert "customers through its foreign key (parent, ON DELETE CASCADE)" in found
+
+
+@only_on("postgresql")
+def test_a_cascade_that_refers_to_the_partitioned_table_is_found_from_its_partition(world: World) -> None:
+    world.do(
+        "CREATE TABLE logs (id integer PRIMARY KEY, closed_at timestamptz) PARTITION BY RANGE (id)",
+        "CREATE TABLE customers PARTITION OF logs FOR VALUES FROM (0) TO (100)",
+        "CREATE TABLE notes (log integer REFERENCES logs ON DELETE CASCADE)",
+    )
+    (found,) = refusing(world)
+    assert "notes through its foreign key (log, ON DELETE CASCADE)" in found
+    assert refusing(world, parts=[{"table": "notes", "refers": {"log": "id"}}]) == []
+
+
+@only_on("sqlite")
+def test_a_foreign_key_that_refers_to_no_column_at_all_stops_the_record_and_not_the_look(world: World) -> None:
+    world.do(
+        "CREATE TABLE customers (id INTEGER NOT NULL UNIQUE, closed_at {instant})",
+        "CREATE TABLE notes (customer INTEGER REFERENCES customers)",
+        "INSERT INTO customers VALUES (1, '2020-01-01T00:00:00Z')",
+    )
+    assert refusing(world) == []
+    assert [answer.code for answer in world.delete(dataset(), world.find(dataset(), ALL))] == ["refused"]
 
 
 def test_a_cascade_matters_only_where_something_is_deleted(shop: World) -> None:

@@ -200,24 +200,37 @@ def test_missing_rights_are_named(
     world, role = limited
     grant(world, request, rights, role)
     if world.kind == "mysql":
-        request.getfixturevalue("mariadb_server").execute(f"GRANT PROCESS ON *.* TO {role}")
+        request.getfixturevalue("mariadb_server").execute(f"GRANT REFERENCES ON *.* TO {role}")
     told = findings(world, action, block={"flag": {"blocked": True}})
     assert missing in told
     assert bool(told) is bool(missing)
 
 
-def test_mariadb_tells_who_cannot_see_all_foreign_keys(mariadb: sa.URL, mariadb_server: Server) -> None:
+@pytest.mark.parametrize("right", ["GRANT PROCESS ON *.* TO {}", "GRANT SELECT ON {database}.* TO {}"])
+def test_mariadb_tells_who_cannot_see_all_foreign_keys(mariadb: sa.URL, mariadb_server: Server, right: str) -> None:
+    """Neither right shows the foreign keys of other databases, and the first not even those of this one."""
     for world in opened(mariadb):
-        world.do(CUSTOMERS)
-        role = f"r_{mariadb.database}@localhost"
-        mariadb_server.execute(f"CREATE USER {role}", f"GRANT SELECT, DELETE ON {mariadb.database}.customers TO {role}")
+        world.do(CUSTOMERS, "INSERT INTO customers (id, closed_at) VALUES (1, '2020-01-01')")
+        role, other = f"r_{mariadb.database}@localhost", f"o_{mariadb.database}"
+        mariadb_server.execute(
+            f"CREATE USER {role}",
+            f"GRANT SELECT, DELETE ON {mariadb.database}.customers TO {role}",
+            right.format(role, database=mariadb.database),
+            f"CREATE DATABASE {other}",
+            f"CREATE TABLE {other}.orders (customer INTEGER, "
+            f"FOREIGN KEY (customer) REFERENCES {mariadb.database}.customers (id) ON DELETE CASCADE)",
+        )
         try:
             world.url = mariadb.set(username=role.partition("@")[0])
-            assert "sees only some of the tables" in findings(world)
-            mariadb_server.execute(f"GRANT SELECT ON {mariadb.database}.* TO {role}")
+            assert "sees only some of the server's tables" in findings(world)
+            with pytest.raises(ConnectorError, match="sees only some"):
+                world.delete(dataset(), world.find(dataset(), before("2030-01-01")))
+            mariadb_server.execute(f"GRANT REFERENCES ON *.* TO {role}")
+            assert f"would reach the table {other}.orders" in findings(world)
+            mariadb_server.execute(f"DROP TABLE {other}.orders")
             assert findings(world) == ""
         finally:
-            mariadb_server.execute(f"DROP USER {role}")
+            mariadb_server.execute(f"DROP USER {role}", f"DROP DATABASE {other}")
 
 
 def test_rows_that_a_policy_hides_are_never_taken_for_absent(postgresql: sa.URL) -> None:
@@ -265,10 +278,10 @@ def test_a_server_that_may_forget_is_told_of(shop: World) -> None:
     [
         ("GRANT SELECT, DELETE ON `shop`.* TO `r`@`h`", "DELETE", "customers", (), True),
         ("GRANT SELECT ON `shop`.* TO `r`@`h`", "DELETE", "customers", (), False),
-        ("GRANT ALL PRIVILEGES ON *.* TO `r`@`h` WITH GRANT OPTION", "DELETE", None, (), True),
+        ("GRANT ALL PRIVILEGES ON *.* TO `r`@`h` WITH GRANT OPTION", "DELETE", "customers", (), True),
         ("GRANT SELECT, UPDATE (`a`, `b`) ON `shop`.`customers` TO `r`@`h`", "UPDATE", "customers", ("b", "a"), True),
         ("GRANT SELECT, UPDATE (`a`, `b`) ON `shop`.`customers` TO `r`@`h`", "UPDATE", "customers", ("c",), False),
-        ("GRANT SELECT ON `shop`.`customers` TO `r`@`h`", "SELECT", None, (), False),
+        ("GRANT SELECT ON `shop`.`customers` TO `r`@`h`", "SELECT", "orders", (), False),
         ("GRANT SELECT ON `sh\\_p`.* TO `r`@`h`", "SELECT", "customers", (), False),
         ("GRANT SELECT ON `sh_p`.* TO `r`@`h`", "SELECT", "customers", (), True),
         ("GRANT SELECT ON `s%`.* TO `r`@`h`", "SELECT", "customers", (), True),
@@ -276,8 +289,6 @@ def test_a_server_that_may_forget_is_told_of(shop: World) -> None:
         ("GRANT `clerk` TO `r`@`h`", "SELECT", "customers", (), False),
     ],
 )
-def test_grants_are_read_as_mariadb_writes_them(
-    line: str, right: str, table: str | None, columns: tuple[str, ...], held: bool
-) -> None:
+def test_grants_are_read_as_mariadb_writes_them(line: str, right: str, table: str, columns: tuple[str, ...], held: bool) -> None:
     grant_read = parse_grant(line)
     assert granted([grant_read] if grant_read else [], right, "shop", table, columns) is held

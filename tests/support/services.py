@@ -246,7 +246,12 @@ def fresh_postgresql(server: Server) -> Generator[sa.URL]:
 def fresh_mariadb(server: Server) -> Generator[sa.URL]:
     """A new empty database, and the URL of a user with all rights in it; both go afterwards."""
     name = f"t_{uuid.uuid4().hex[:16]}"
-    server.execute(f"CREATE DATABASE {name}", f"CREATE USER {name}@localhost", f"GRANT ALL ON {name}.* TO {name}@localhost")
+    server.execute(
+        f"CREATE DATABASE {name}",
+        f"CREATE USER {name}@localhost",
+        f"GRANT ALL ON {name}.* TO {name}@localhost",
+        f"GRANT REFERENCES ON *.* TO {name}@localhost",  # to see who refers to its tables
+    )
     try:
         yield server.admin.set(username=name, database=name)
     finally:
