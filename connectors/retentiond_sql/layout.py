@@ -81,7 +81,7 @@ class Layout:
         """Read one row of `select`; raises `ConnectorError` where its key has no text form."""
         values = iter(raw)
         key = self.key_values([next(values) for _ in self.options.key])
-        text = tuple(map(self._key_text, key))
+        text = tuple(map(self._key_text, key, self.key_kinds))
         raw_dates = {name: next(values) for name in self.options.dates}
         deciding = {name: next(values) for name in self._deciding()}
         linked = tuple(next(values) for _ in self.linked)
@@ -107,12 +107,14 @@ class Layout:
             for value, kind in zip(raw, self.key_kinds, strict=True)
         )
 
-    def _key_text(self, value: object) -> str:
+    def _key_text(self, value: object, kind: Kind) -> str:
         text = to_text(value)
-        if text is None:
+        # SQLite keeps anything in any column, MariaDB days that never were: what cannot be asked for again would seem absent.
+        other = isinstance(value, (bytes, memoryview)) is not (kind is Kind.BYTES)
+        if text is None or other or from_text(text, kind, self.dialect) is None:
             raise ConnectorError(
                 f"A record of {self.target} has NULL or an unfit value in its key, so it cannot be told from others. "
-                f"Name columns in `key` that every record has.",
+                f"Name columns in `key` that hold a value of their type in every record.",
                 "unreadable",
             )
         return text

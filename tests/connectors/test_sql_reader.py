@@ -7,7 +7,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, TARGET, World, before, customers, dataset, moment, opened
+from support.sql_world import (
+    ANONYMIZE,
+    BLOCK,
+    CUSTOMERS,
+    DELETE,
+    TARGET,
+    World,
+    before,
+    customers,
+    dataset,
+    moment,
+    only_on,
+    opened,
+)
 
 import retentiond_sql.reader
 from retentiond.connector import ConnectorError, Presence, RecordRef, TransientConnectorError
@@ -184,6 +197,31 @@ def test_null_in_a_key_is_an_error(world: World) -> None:
     world.put("customers", {"id": None, "closed_at": moment("2020-01-01")})
     with pytest.raises(ConnectorError, match="NULL or an unfit value in its key"):
         world.find(dataset(), before("2030-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("INT", "abc"), ("TEXT", b"abc"), ("BLOB", "ab"), ("BLOB", 55)],
+)
+@only_on("sqlite")
+def test_a_key_that_could_not_be_asked_for_again_is_an_error_and_its_record_never_absent(
+    world: World, kind: str, value: object
+) -> None:
+    """SQLite keeps values of any type in a column of any type."""
+    world.do(f"CREATE TABLE customers (id {kind} NOT NULL PRIMARY KEY, closed_at {{instant}})")
+    world.put("customers", {"id": value, "closed_at": moment("2020-01-01")})
+    with world.reader(dataset()) as reader, pytest.raises(ConnectorError, match="unfit value in its key"):
+        list(reader.find(before("2030-01-01"), DELETE))
+
+
+@only_on("mariadb")
+def test_a_day_that_never_was_in_a_key_is_an_error_too(world: World) -> None:
+    world.do(
+        "CREATE TABLE customers (id DATE NOT NULL PRIMARY KEY, closed_at {instant})",
+        "INSERT INTO customers VALUES ('0000-00-00', '2020-01-01')",
+    )
+    with world.reader(dataset()) as reader, pytest.raises(ConnectorError, match="unfit value in its key"):
+        list(reader.find(before("2030-01-01"), DELETE))
 
 
 def test_plain_dates_are_compared_as_days(world: World) -> None:
