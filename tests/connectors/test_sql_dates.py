@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.sql_world import DELETE, World, before, dataset, opened
+from support.sql_world import DELETE, World, before, dataset, only_on, opened
 
 from retentiond.connector import Cutoff
 from retentiond_sql.dates import Form, bound, form_of, parse
@@ -83,6 +83,15 @@ def test_what_is_no_known_date_is_listed_and_never_found(
         put(world, kind, [*values, sound])
         assert undated(world, column) == list(range(len(values)))
         assert found(world, column) == [len(values)]
+
+
+@only_on("mariadb")
+@pytest.mark.parametrize(("kind", "column"), [("date", DAY), ("datetime", BERLIN)])
+def test_a_day_that_no_calendar_has_is_listed(world: World, kind: str, column: DateColumn) -> None:
+    put(world, kind, ["'2024-02-28'", "'2024-02-29'"])
+    world.do("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'", "INSERT INTO customers VALUES (2, '2024-02-30'), (3, '2024-06-31')")
+    assert undated(world, column) == [2, 3]
+    assert found(world, column) == [0, 1]
 
 
 def test_dates_written_as_text_are_read_on_every_database(world: World) -> None:
