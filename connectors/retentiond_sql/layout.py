@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target
 from retentiond_sql.dates import Form, bound, form_of, parse, suspect
@@ -146,9 +147,14 @@ class Layout:
             value = value.replace(tzinfo=None)
         return self._sortable(table, cutoff.by) < sa.literal(value, Native)
 
+    def _sortable_key(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        # MariaDB sorts these by their number, and compares them as text: a page would begin in the wrong place.
+        numbered = isinstance(self.table.columns[name].type, (mysql.ENUM, mysql.SET))
+        return plain(table.c[name], self.dialect) if numbered else table.c[name]
+
     def order(self, table: sa.FromClause, by: str | None) -> list[sa.ColumnElement[Any]]:
         """Oldest first by that date, then by key; by key alone where no date is named."""
-        return ([self._sortable(table, by)] if by else []) + self.key_columns(table)
+        return ([self._sortable(table, by)] if by else []) + [self._sortable_key(table, name) for name in self.options.key]
 
     def after(self, table: sa.FromClause, by: str | None, position: Sequence[Any]) -> sa.ColumnElement[bool]:
         """True for what comes after `position` in `order`."""

@@ -79,6 +79,17 @@ def test_pages_through_a_thousand_equal_dates_while_the_found_ones_are_deleted(
     assert shop.column("SELECT count(*) FROM customers") == [0]
 
 
+@only_on("mariadb")
+@pytest.mark.parametrize("kind", ["ENUM('z', 'a', 'm', '')", "SET('z', 'a', 'm')"])
+def test_pages_through_keys_whose_order_is_not_that_of_their_text(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(retentiond_sql.reader, "PAGE", 1)
+    world.do(f"CREATE TABLE customers (id {kind} NOT NULL PRIMARY KEY, closed_at {{instant}})")
+    world.put("customers", *({"id": key, "closed_at": at} for key in ("m", "z", "", "a") for at in [moment("2020-01-01")]))
+    assert keys(world.find(dataset(), before("2030-01-01"))) == ["", "a", "m", "z"]
+
+
 def test_counts_everything_and_lists_the_undated(shop: World) -> None:
     customers(shop, 3)
     shop.put("customers", {"id": 10, "closed_at": None}, {"id": 11, "closed_at": None})
