@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from retentiond.connector import Action, Answer, Blocker, ConfigurationError, How, RecordRef, Target
 from retentiond_sql.acting import Act, Actor, Records, RefusedError, Scene
 from retentiond_sql.deleting import delete_rows
-from retentiond_sql.layout import Row
+from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import Block, SqlConnection, SqlDataset
 from retentiond_sql.parts import chunks
 from retentiond_sql.rows import Key
 from retentiond_sql.updating import update_rows
-from retentiond_sql.values import among
+from retentiond_sql.values import among, plain
 
 
 class SqlBlocker(Blocker):
@@ -62,17 +62,44 @@ _CLOCKS: dict[str, sa.ColumnElement[Any]] = {
 
 
 def move(scene: Scene, records: Records) -> dict[Key, Answer]:
-    """Move the rows to the other table, whole; those that are there already are only taken away here."""
+    """Move the rows to the other table, whole; those that are there already, and the same, are only taken away here."""
     layout = scene.layout
     here = [row for rows in records.values() for row in rows if not row.moved]
     there = {row.ref.key for rows in records.values() for row in rows if row.moved}
     source, goal = layout.table.plain(), (layout.moved or layout.table).plain()
-    names = [name for name, column in layout.table.columns.items() if not column.generated]
+    names = [name for name, column in layout.table.columns.items() if not column.computed]
     for some in chunks([row.key for row in here if row.ref.key not in there]):
         rows = sa.select(*(source.c[name] for name in names)).where(among(layout.key_columns(source), some, layout.dialect))
         insert = sa.insert(goal).from_select(names, rows, include_defaults=False)
         moved = scene.connection.execute(insert.execution_options(preserve_rowcount=True))
         if moved.rowcount != len(some):
             raise RefusedError("refused")
+    for some in chunks([row.key for row in here]):
+        if _copied(scene, names, some) != len(some):
+            raise RefusedError("unsupported")
     delete_rows(scene, here)
     return dict.fromkeys(records, Answer.done(How.ROWCOUNT))
+
+
+def _copied(scene: Scene, names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> int:
+    """How many of the rows lie in the other table just as they are here: it may round, cut, or hold a stranger."""
+    layout = scene.layout
+    here, there = layout.table.clause("h"), (layout.moved or layout.table).clause("t")
+    same_key = [here.c[name] == there.c[name] for name in layout.options.key]
+    same = [_same(layout, name, here, there) for name in names]
+    query = sa.select(sa.func.count()).select_from(here.join(there, sa.and_(*same_key, *same)))
+    return scene.connection.execute(query.where(among(layout.key_columns(here), keys, layout.dialect))).scalar_one()
+
+
+def _same(layout: Layout, name: str, here: sa.FromClause, there: sa.FromClause) -> sa.ColumnElement[bool]:
+    pair: list[sa.ColumnElement[Any]] = [here.c[name], there.c[name]]
+    column_type = layout.table.columns[name].type
+    match layout.dialect:
+        case "postgresql" if not isinstance(column_type, sa.Numeric):
+            pair = [sa.cast(column, sa.Text) for column in pair]  # not every type has an equality
+        case "mysql" if not isinstance(column_type, sa.String):
+            pass
+        case "mysql" | "sqlite":
+            pair = [plain(column, layout.dialect) for column in pair]
+    one, other = pair
+    return one.is_not_distinct_from(other)

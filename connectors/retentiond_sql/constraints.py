@@ -100,7 +100,15 @@ def moving_findings(layout: Layout, block: Block) -> list[Finding]:
             for name in absent
         ]
     findings = []
-    here = {name for name, column in layout.table.columns.items() if not column.generated}
+    here = {name for name, column in layout.table.columns.items() if not column.computed}
+    fixed = sorted(name for name in here & layout.moved.columns.keys() if layout.moved.columns[name].generated)
+    if fixed:
+        findings.append(
+            Finding(
+                f"The database itself fills the columns {', '.join(fixed)} of {layout.moved}, so rows of {layout.target} would "
+                f"not be the same there. Make them ordinary columns."
+            )
+        )
     absent = sorted(here - layout.moved.columns.keys())
     if absent:
         findings.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,9 +35,3 @@ def fetch(
                 if row.ref.key in asked:
                     found.setdefault(row.ref.key, []).append(row)
     return found
-
-
-def having(layout: Layout, table: sa.FromClause, rows: Sequence[Row]) -> sa.ColumnElement[bool]:
-    """True for exactly these rows of the table."""
-    keys: list[tuple[Any, ...]] = [row.key for row in rows]
-    return among(layout.key_columns(table), keys, layout.dialect)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,15 @@ class Column:
     type: sa.types.TypeEngine[Any]
     nullable: bool
     has_default: bool
-    generated: bool
+    computed: bool
+    """True where its value follows from other columns."""
+    fixed: bool
+    """True where the database itself gives it a number (GENERATED ALWAYS AS IDENTITY)."""
+
+    @property
+    def generated(self) -> bool:
+        """True where nobody but the database can set it."""
+        return self.computed or self.fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,9 @@ def split(name: str, connection: sa.Connection) -> tuple[str | None, str]:
 def read_table(connection: sa.Connection, name: str) -> Table | None:
     """The table, or view, as the database declares it; None where our role sees none of that name."""
     schema, table = split(name, connection)
-    with warnings.catch_warnings():
-        # A type that SQLAlchemy has no name for is only told to us as a warning; it matters only in columns that are used.
-        warnings.simplefilter("ignore", sa.exc.SAWarning)
+    with _inspecting(connection) as inspector:
         try:
-            found = sa.inspect(connection).get_columns(table, schema)
+            found = inspector.get_columns(table, schema)
         except (sa.exc.NoSuchTableError, sa.exc.UnreflectableTableError):
             return None
         except sa.exc.DBAPIError as error:
@@ -90,7 +97,8 @@ def read_table(connection: sa.Connection, name: str) -> Table | None:
             column["type"],
             bool(column["nullable"]),
             column.get("default") is not None or bool(column.get("autoincrement") is True) or bool(column.get("identity")),
-            bool(column.get("computed")) or _always(column.get("identity")),
+            bool(column.get("computed")),
+            _always(column.get("identity")),
         )
         for column in found
     ]
@@ -103,11 +111,9 @@ def _always(identity: Mapping[str, Any] | None) -> bool:
 
 def unique_keys(connection: sa.Connection, table: Table) -> list[frozenset[str]]:
     """Sets of columns of which the database lets no two rows have the same values."""
-    inspector = sa.inspect(connection)
-    primary = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
-    keys = [primary, *(found["column_names"] for found in inspector.get_unique_constraints(table.name, table.schema))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sa.exc.SAWarning)
+    with _inspecting(connection) as inspector:
+        primary = inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]
+        keys = [primary, *(found["column_names"] for found in inspector.get_unique_constraints(table.name, table.schema))]
         indexes = inspector.get_indexes(table.name, table.schema)
     for index in indexes:
         partial = any(option.endswith("_where") for option in index.get("dialect_options", {}))
@@ -119,13 +125,19 @@ def unique_keys(connection: sa.Connection, table: Table) -> list[frozenset[str]]
 
 def is_indexed(connection: sa.Connection, table: Table, columns: Sequence[str]) -> bool:
     """True where some index begins with these columns, in whatever order."""
-    inspector = sa.inspect(connection)
+    with _inspecting(connection) as inspector:
+        indexes = [index["column_names"] for index in inspector.get_indexes(table.name, table.schema)]
+        indexes.append(list(inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]))
+        indexes += [list(found["column_names"]) for found in inspector.get_unique_constraints(table.name, table.schema)]
+    return any(set(index[: len(columns)]) == set(columns) for index in indexes)
+
+
+@contextmanager
+def _inspecting(connection: sa.Connection) -> Iterator[sa.Inspector]:
+    """SQLAlchemy's own look at the schema, without its warnings: of types it has no name for, and of indexes on expressions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
-        indexes = [index["column_names"] for index in inspector.get_indexes(table.name, table.schema)]
-    indexes.append(list(inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]))
-    indexes += [list(found["column_names"]) for found in inspector.get_unique_constraints(table.name, table.schema)]
-    return any(set(index[: len(columns)]) == set(columns) for index in indexes)
+        yield sa.inspect(connection)
 
 
 _POSTGRESQL_REFERENCES = sa.text("""
@@ -179,7 +191,8 @@ def _sqlite_references(connection: sa.Connection, table: Table) -> list[Referenc
         "WHERE m.type = 'table' AND lower(f.\"table\") = lower(:table) ORDER BY m.name, f.id, f.seq"
     )
     rows = connection.execute(sa.text(query), {"table": table.name}).all()
-    primary = dict(enumerate(sa.inspect(connection).get_pk_constraint(table.name, table.schema)["constrained_columns"]))
+    with _inspecting(connection) as inspector:
+        primary = dict(enumerate(inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]))
     found: dict[tuple[str, int, str], list[tuple[str, str | None]]] = {}
     for name, number, column, referred, rule in rows:
         found.setdefault((name, number, rule), []).append((column, referred))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from support.sql_world import BLOCK, CUSTOMERS, World, before, customers, dataset, moment, opened
+from support.sql_world import BLOCK, CUSTOMERS, World, before, customers, dataset, moment, only_on, opened
 
 from retentiond.connector import Answer, Answered, How, Presence
 
@@ -89,6 +89,72 @@ def test_a_row_that_does_not_fit_in_the_other_table_stays_where_it_is(shop: Worl
     assert [answer.code for answer in answers] == [None, "constraint", None, None]
     assert shop.column("SELECT id FROM customers") == [2]
     assert shop.column("SELECT id FROM archive ORDER BY id") == [1, 3, 4]
+
+
+def test_a_row_that_would_not_be_the_same_in_the_other_table_stays_where_it_is(shop: World) -> None:
+    refs = shop.find(MOVED, ALL, BLOCK)
+    shop.do(
+        "ALTER TABLE customers ADD COLUMN amount NUMERIC(10, 4)",
+        "UPDATE customers SET amount = id / 4.0",
+        "DROP TABLE archive",
+        CUSTOMERS.replace("customers", "archive")
+        .replace("{bool})", "{bool}, amount {cut})")
+        .replace("{cut}", "TEXT" if shop.kind == "sqlite" else "NUMERIC(10, 1)"),
+    )
+    if shop.kind == "sqlite":
+        rounding = "CREATE TRIGGER t AFTER INSERT ON archive BEGIN UPDATE archive SET amount = round(amount, 1); END"
+        shop.do(rounding)
+    answers = shop.block(MOVED, refs)
+    assert [answer.code for answer in answers] == ["unsupported", None, "unsupported", None]
+    assert shop.column("SELECT id FROM customers ORDER BY id") == [1, 3]
+    assert shop.column("SELECT id FROM archive ORDER BY id") == [2, 4]
+
+
+def test_all_types_are_moved_as_they_are(shop: World) -> None:
+    kinds = {
+        "sqlite": {"f": "REAL", "b": "BLOB"},
+        "postgresql": {"f": "double precision", "b": "bytea", "j": "json", "n": "numeric", "a": "text[]", "p": "point"},
+        "mysql": {
+            "f": "double",
+            "b": "blob",
+            "j": "json",
+            "e": "enum('x', 'y')",
+            "u": "uuid",
+            "s": "set('x', 'y')",
+            "p": "point",
+        },
+    }
+    values = {"f": "0.1", "b": "NULL", "j": "'{\"a\": 1}'", "n": "'NaN'", "a": "ARRAY['x']", "e": "'y'", "s": "'x,y'"}
+    values |= {"u": "'00000000-0000-0000-0000-000000000001'", "p": "POINT(1, 2)"}
+    for name, kind in kinds[shop.kind].items():
+        for table in ("customers", "archive"):
+            shop.do(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+        with shop.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE customers SET {name} = {values[name]}")  # noqa: S608 - literals of this test
+    answers = shop.block(MOVED, shop.find(MOVED, ALL, BLOCK))
+    assert [answer.said for answer in answers] == [Answered.DONE] * 4
+
+
+def test_a_stranger_under_its_key_in_the_other_table_does_not_stand_for_it(shop: World) -> None:
+    shop.do("INSERT INTO archive SELECT * FROM customers", "UPDATE archive SET name = 'NAME 2' WHERE id = 2")
+    answers = shop.block(MOVED, shop.find(MOVED, ALL, BLOCK))
+    assert [answer.code for answer in answers] == [None, "unsupported", None, None]
+    assert shop.all("SELECT id, name FROM customers") == [(2, "Name 2")]
+
+
+@only_on("postgresql")
+def test_a_row_keeps_the_number_that_the_database_gave_it(shop: World) -> None:
+    numbered = "CREATE TABLE {} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, closed_at timestamptz)"
+    shop.do("DROP TABLE customers", "DROP TABLE archive", numbered.format("customers"))
+    shop.do("INSERT INTO customers OVERRIDING SYSTEM VALUE VALUES (17, '2020-01-01')")
+    refs = shop.find(dataset(), ALL)
+    shop.do(numbered.format("archive"))
+    with shop.reader(MOVED) as reader:
+        assert any("itself fills the columns id of public.archive" in found.what for found in reader.preflight(BLOCK))
+    assert [answer.said for answer in shop.block(MOVED, refs)] == [Answered.FAILED]
+    shop.do("ALTER TABLE archive ALTER COLUMN id DROP IDENTITY")
+    assert [answer.said for answer in shop.block(MOVED, refs)] == [Answered.DONE]
+    assert shop.column("SELECT id FROM archive") == [17]
 
 
 def test_a_row_in_both_places_counts_as_present_until_it_is_blocked_for_good(shop: World) -> None:
