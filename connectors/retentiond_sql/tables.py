@@ -19,7 +19,7 @@ _MYSQL = sa.text("""
 _MYSQL_TRIGGERS = sa.text("""
     SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
     WHERE EVENT_OBJECT_SCHEMA = :schema AND EVENT_OBJECT_TABLE = :table ORDER BY 1""")
-_SQLITE = sa.text("SELECT type, sql FROM sqlite_master WHERE lower(name) = lower(:table)")
+_SQLITE = sa.text("SELECT type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(:table)")
 _SQLITE_TRIGGERS = sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(:table) ORDER BY 1")
 
 

@@ -103,6 +103,12 @@ def test_triggers_are_told_of(shop: World) -> None:
     assert "triggers or rules (copies)" in findings(shop, refuses=False)
 
 
+@only_on("sqlite")
+def test_a_trigger_may_have_the_name_of_the_table(shop: World) -> None:
+    shop.do("CREATE TABLE orders (id INTEGER)", "CREATE TRIGGER customers AFTER INSERT ON orders BEGIN SELECT 1; END")
+    assert findings(shop) == ""
+
+
 def test_the_table_for_blocked_records_must_take_them_whole(shop: World) -> None:
     shop.do(
         "CREATE TABLE archive (id INTEGER NOT NULL PRIMARY KEY, closed_at {instant}, status {text}, blocked {bool}, "
