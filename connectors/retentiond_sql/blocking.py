@@ -14,7 +14,7 @@ from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import Block, SqlConnection, SqlDataset
 from retentiond_sql.parts import chunks
 from retentiond_sql.rows import Key
-from retentiond_sql.updating import update_rows
+from retentiond_sql.updating import unmoved, update_rows
 from retentiond_sql.values import among, plain
 
 
@@ -47,7 +47,9 @@ def flagging(block: Block) -> Act:
         values: dict[str, Any] = dict(block.flag or {})
         if block.at is not None:
             values[block.at] = _CLOCKS[scene.layout.dialect]
-        how = update_rows(scene, [row for rows in records.values() for row in rows], values)
+        rows = [row for some in records.values() for row in some]
+        how = update_rows(scene, rows, values)
+        unmoved(scene, rows)
         return dict.fromkeys(records, Answer.done(how))
 
     return act

@@ -17,14 +17,13 @@ from retentiond_sql.values import Native, among
 
 
 def update_rows(scene: Scene, rows: Sequence[Row], values: Mapping[str, Any]) -> How:
-    """Set the columns to the same values in exactly these rows; raises `RefusedError` where it was not all of them."""
+    """Set the columns to the same values in exactly these rows; raises `RefusedError` where not all of them have them then."""
     layout = scene.layout
     for place, moved in ((layout.table, False), (layout.moved, True)):
         here = [row for row in rows if row.moved is moved]
         if place is not None:
             for some in chunks([row.key for row in here]):
                 _update(scene.connection, layout, place, some, values)
-    _unmoved(scene, rows)
     return How.ROWCOUNT
 
 
@@ -42,6 +41,25 @@ def _update(
     statement = sa.update(table).where(among(layout.key_columns(table), keys, layout.dialect)).values(new)
     if connection.execute(statement).rowcount != len(keys):
         raise RefusedError("refused")
+    # Look whether it is there: a trigger may have put the old values back, and the marker would tell of them as gone.
+    plain_values = {name: value for name, value in values.items() if not isinstance(value, sa.ColumnElement)}
+    held = [_holds(layout, table.c[name], place.columns[name].type, value) for name, value in plain_values.items()]
+    count = sa.select(sa.func.count()).select_from(table).where(among(layout.key_columns(table), keys, layout.dialect), *held)
+    if connection.execute(count).scalar_one() != len(keys):
+        raise RefusedError("unsupported")
+
+
+def _holds(
+    layout: Layout, column: sa.ColumnElement[Any], column_type: sa.types.TypeEngine[Any], value: object
+) -> sa.ColumnElement[bool]:
+    if value is None:
+        return column.is_(None)
+    if layout.dialect != "postgresql":
+        return column.is_not_distinct_from(sa.literal(value, Native))
+    if isinstance(column_type, sa.types.NullType):
+        return sa.true()  # a type without a name that it could be read as
+    # By way of text, because not every type has an equality.
+    return sa.cast(column, sa.Text) == sa.cast(sa.cast(sa.literal(value, Native), column_type), sa.Text)
 
 
 def _pinned(layout: Layout, place: Table) -> list[str]:
@@ -49,8 +67,8 @@ def _pinned(layout: Layout, place: Table) -> list[str]:
     return [name for name in sorted(dates | set(layout.options.unchanged)) if not place.columns[name].generated]
 
 
-def _unmoved(scene: Scene, rows: Sequence[Row]) -> None:
-    """Look again: a trigger may have changed what decides, and the record's period would begin anew."""
+def unmoved(scene: Scene, rows: Sequence[Row]) -> None:
+    """Look again, and raise `RefusedError`: a trigger may have changed what decides, and the record's period would begin anew."""
     now = fetch(scene.connection, scene.layout, list({row.ref.key for row in rows}))
     for row in rows:
         same = [other for other in now.get(row.ref.key, []) if other.moved is row.moved]

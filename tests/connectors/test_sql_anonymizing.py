@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.sql_world import ANONYMIZE, World, before, dataset, moment, opened
+from support.sql_world import ANONYMIZE, World, before, dataset, moment, only_on, opened
 
 from retentiond.connector import Answer, Answered, How, Presence
 from retentiond_sql.strategies import UnreadableValueError, generalize_date, pseudonym, truncate_ip
@@ -125,6 +125,43 @@ def test_a_constraint_stops_its_own_record_alone(shop: World, key: Path) -> None
     answers = shop.anonymize(options(key), shop.find(options(key), ALL, ANONYMIZE))
     assert [answer.code for answer in answers] == [None, "constraint", None]
     assert shop.column("SELECT mail FROM customers WHERE id = 2") == ["ann2@x.org"]
+
+
+BACK = {
+    "sqlite": [
+        "CREATE TRIGGER t AFTER UPDATE ON customers WHEN NEW.id = 2 BEGIN UPDATE customers SET {0} = OLD.{0} WHERE id = 2; END"
+    ],
+    "postgresql": [
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.{0} = OLD.{0}; RETURN NEW; END $$",
+        "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION f()",
+    ],
+    "mysql": ["CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW SET NEW.{0} = IF(NEW.id = 2, OLD.{0}, NEW.{0})"],
+}
+
+
+@pytest.mark.parametrize("column", ["name", "mail", "born", "note", "done"])
+def test_a_record_whose_old_value_a_trigger_puts_back_is_not_called_anonymized(shop: World, key: Path, column: str) -> None:
+    with shop.engine.begin() as connection:
+        for statement in BACK[shop.kind]:
+            connection.exec_driver_sql(statement.format(column))
+    anonymize = options(key)
+    refs = shop.find(anonymize, ALL, ANONYMIZE)
+    before_it = shop.all("SELECT * FROM customers WHERE id = 2")
+    answers = shop.anonymize(anonymize, refs)
+    assert [answer.code for answer in answers] == [None, "unsupported", None]
+    assert shop.all("SELECT * FROM customers WHERE id = 2") == before_it
+
+
+@only_on("postgresql")
+def test_every_type_can_hold_a_constant(shop: World) -> None:
+    kinds = {"json": '{"a": 1}', "jsonb": '{"a": 1}', "inet": "192.0.2.0", "point": "(0,0)", "text[]": "{x}", "char(40)": "x"}
+    kinds |= {"numeric(10, 2)": "5", "interval": "P1D", "bytea": "\\x00", "xml": "<a/>", "mood": "ok", "nick": "x"}
+    shop.do("CREATE TYPE mood AS ENUM ('sad', 'ok')", "CREATE DOMAIN nick AS varchar(5)")
+    shop.do(*(f"ALTER TABLE customers ADD COLUMN c{n} {kind}" for n, kind in enumerate(kinds)))
+    columns = {f"c{n}": {"constant": value} for n, value in enumerate(kinds.values())} | {"note": {"constant": 5}}
+    anonymize = dataset(anonymize={"columns": columns, "marker": {"done": True}})
+    answers = shop.anonymize(anonymize, shop.find(anonymize, ALL, ANONYMIZE))
+    assert [answer.said for answer in answers] == [Answered.DONE] * 3
 
 
 @pytest.mark.parametrize("choice", ["delete", "keep"])

@@ -186,6 +186,24 @@ def test_a_trigger_that_moves_a_date_is_found_out_and_the_record_is_left_alone(s
     assert shop.find(options, ALL, BLOCK) == refs
 
 
+def test_a_flag_that_a_trigger_takes_back_is_not_called_set(shop: World) -> None:
+    trigger = {
+        "sqlite": [
+            "CREATE TRIGGER t AFTER UPDATE OF blocked ON customers BEGIN UPDATE customers SET blocked = NULL WHERE id = 2; END"
+        ],
+        "postgresql": [
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.blocked = NULL; RETURN NEW; END $$",
+            "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION f()",
+        ],
+        "mysql": ["CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW SET NEW.blocked = NULLIF(NEW.blocked, NEW.id = 2)"],
+    }
+    with shop.engine.begin() as connection:
+        for statement in trigger[shop.kind]:
+            connection.exec_driver_sql(statement)
+    assert [answer.code for answer in shop.block(FLAG, shop.find(FLAG, ALL, BLOCK))] == [None, "unsupported", None, None]
+    assert shop.all("SELECT blocked, status FROM customers WHERE id = 2") == [(None, None)]
+
+
 def test_a_column_that_moves_by_itself_on_update_is_pinned(mariadb: sa.URL) -> None:
     for world in opened(mariadb):
         world.do(CUSTOMERS.replace("closed_at {instant}", "closed_at timestamp(6) NULL ON UPDATE CURRENT_TIMESTAMP(6)"))
