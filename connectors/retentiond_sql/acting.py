@@ -146,7 +146,7 @@ class Actor:
     def _layout(self, connection: sa.Connection) -> tuple[Layout, tuple[PartTable, ...]]:
         if self._known is None:
             layout = read_layout(connection, self._dataset, self._target)
-            parts = read_parts(connection, self._dataset.parts, self._target)
+            parts = read_parts(connection, self._dataset.parts, layout.table, self._target)
             # The preflight has seen this already; but the schema may have changed since, and a cascade undoes nothing.
             found = dangers(connection, layout, parts, self._action)
             if found:

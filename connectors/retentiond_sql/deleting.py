@@ -10,7 +10,7 @@ from retentiond.connector import Action, Answer, Deleter, How, RecordRef, Target
 from retentiond_sql.acting import Actor, Records, RefusedError, Scene
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
-from retentiond_sql.parts import belongings, chunks, delete_parts, linked_values
+from retentiond_sql.parts import belongings, chunks, delete_parts, linked_values, unsure
 from retentiond_sql.rows import Key
 from retentiond_sql.schema import Table
 from retentiond_sql.values import among
@@ -51,6 +51,8 @@ def take_parts(scene: Scene, records: Records) -> dict[Key, int]:
         for row in records[key]
     ]
     counts, found = belongings(scene.connection, scene.parts, owners)
+    if unsure(scene.connection, found):
+        raise RefusedError("unsupported")
     delete_parts(scene.connection, found, layout.target)
     return {key: counts[number] for number, key in enumerate(keys)}
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from retentiond.connector import ConnectorError, Target, TransientConnectorError
 from retentiond_sql.options import Part
-from retentiond_sql.schema import Table, read_table
-from retentiond_sql.values import Kind, among, kind_of, plain, to_text
+from retentiond_sql.schema import Table, read_table, references_on
+from retentiond_sql.values import Kind, alike, among, kind_of, plain, to_text
 
 AT_ONCE = 500
 """How many keys one statement names."""
@@ -32,6 +32,12 @@ class PartTable:
     linked: tuple[str, ...]
     """Columns that the parts below refer to."""
     parts: tuple[PartTable, ...]
+    enforced: bool
+    """True where a foreign key of the database says the same."""
+
+    def declared(self) -> Values:
+        """Each of `columns` with what it refers to."""
+        return dict(zip(self.columns, self.refers, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,10 @@ class Belonging:
     rows: int
 
 
-def read_parts(connection: sa.Connection, parts: Sequence[Part], target: Target) -> tuple[PartTable, ...]:
-    """Bring declared parts and schema together; raises `ConnectorError` where a table or column is not there."""
+def read_parts(connection: sa.Connection, parts: Sequence[Part], above: Table, target: Target) -> tuple[PartTable, ...]:
+    """Bring declared parts of the table `above` and schema together; raises `ConnectorError` where they do not fit."""
     found = []
+    references = references_on(connection, above) if parts else []
     for part in parts:
         table = read_table(connection, part.table)
         if table is None:
@@ -55,8 +62,9 @@ def read_parts(connection: sa.Connection, parts: Sequence[Part], target: Target)
         absent = sorted({*part.refers, *linked} - table.columns.keys())
         if absent:
             raise ConnectorError(f"The table {table}, a part of {target}, has no column {', '.join(absent)}.", "unreadable")
-        nested = read_parts(connection, part.parts, target)
-        found.append(PartTable(table, tuple(part.refers), tuple(part.refers.values()), linked, nested))
+        nested = read_parts(connection, part.parts, table, target)
+        enforced = any(reference.is_from(table, part.refers) for reference in references)
+        found.append(PartTable(table, tuple(part.refers), tuple(part.refers.values()), linked, nested, enforced))
     return tuple(found)
 
 
@@ -121,6 +129,24 @@ def _look(
         ]
         rest = tuple(row[len(columns) :])
         yield tuple(map(to_text, raw)), 1 if part.parts else rest[0], rest if part.parts else ()
+
+
+def unsure(connection: sa.Connection, found: Sequence[Belonging]) -> bool:
+    """True where foreign keys hold rows to belong to an owner whose key they write in another way, as a collation lets them.
+
+    To the database they are parts: it would take them along, or keep the owner for their sake. To us they are not.
+    """
+    dialect = connection.dialect.name
+    for belonging in found:
+        if not belonging.part.enforced:
+            continue
+        table = belonging.part.table.clause("p")
+        columns = [table.c[name] for name in belonging.part.columns]
+        for some in chunks(belonging.values):
+            query = sa.select(sa.func.count()).select_from(table).where(alike(columns, some, dialect))
+            if connection.execute(query).scalar_one():
+                return True
+    return False
 
 
 def delete_parts(connection: sa.Connection, found: Sequence[Belonging], target: Target) -> None:

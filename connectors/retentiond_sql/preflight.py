@@ -29,7 +29,7 @@ def preflight(
     """Everything there is to say before `action`; `for_rights` is a session of the role that will act."""
     try:
         layout = read_layout(connection, dataset, target)
-        parts = read_parts(connection, dataset.parts, target)
+        parts = read_parts(connection, dataset.parts, layout.table, target)
     except ConnectorError as error:
         if error.code not in {"unreadable", "unsupported"}:
             raise

@@ -125,7 +125,7 @@ class SqlReader(Reader):
     def _layout(self, connection: sa.Connection) -> tuple[Layout, tuple[PartTable, ...]]:
         if self._known is None:
             layout = read_layout(connection, self._dataset, self._target)
-            self._known = layout, read_parts(connection, self._dataset.parts, self._target)
+            self._known = layout, read_parts(connection, self._dataset.parts, layout.table, self._target)
         return self._known
 
     def _ready(self) -> Layout:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from retentiond.connector import Finding, Target
 from retentiond_sql.parts import PartTable
-from retentiond_sql.schema import Reference, Table, is_indexed, read_table, references_on, unique_keys
+from retentiond_sql.schema import Table, is_indexed, read_table, references_on, unique_keys
 
 _REACHING = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
@@ -20,7 +20,7 @@ def cascades(connection: sa.Connection, table: Table, parts: tuple[PartTable, ..
             f"part of the record, or change the foreign key."
         )
         for reference in references_on(connection, table)
-        if reference.on_delete in _REACHING and not any(_declares(part, reference) for part in parts)
+        if reference.on_delete in _REACHING and not any(reference.is_from(part.table, part.declared()) for part in parts)
     ]
     keys = unique_keys(connection, table) if parts else []
     for part in parts:
@@ -55,10 +55,3 @@ def slow_references(connection: sa.Connection, table: Table, parts: tuple[PartTa
         for name, columns in pairs
     ]
     return [*findings, *(finding for part in parts for finding in slow_references(connection, part.table, part.parts, target))]
-
-
-def _declares(part: PartTable, reference: Reference) -> bool:
-    same_table = (part.table.schema, part.table.name) == (reference.schema, reference.table)
-    return same_table and dict(zip(part.columns, part.refers, strict=True)) == dict(
-        zip(reference.columns, reference.referred, strict=True)
-    )

@@ -70,6 +70,11 @@ class Reference:
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}" if self.schema else self.table
 
+    def is_from(self, table: Table, refers: Mapping[str, str]) -> bool:
+        """True where it is the foreign key of that table, with those columns referring to those."""
+        pairs = dict(zip(self.columns, self.referred, strict=True))
+        return (self.schema, self.table) == (table.schema, table.name) and pairs == dict(refers)
+
 
 def split(name: str, connection: sa.Connection) -> tuple[str | None, str]:
     """`schema.table` or `table` as the settings write it -> the schema it lies in, and its name."""

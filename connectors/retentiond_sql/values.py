@@ -144,14 +144,26 @@ def among(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[ob
 
     The first half is what an index can serve, the second what makes it exact.
     """
-    text = {place for row in rows for place, value in enumerate(row) if isinstance(value, str)}
     found = _within(columns, rows)
+    exact = _exactly(columns, rows, dialect)
+    return found if exact is None else found & exact
+
+
+def alike(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]], dialect: str) -> sa.ColumnElement[bool]:
+    """True where the columns' collations alone call them one of `rows`: other case, other accents, trailing spaces."""
+    exact = _exactly(columns, rows, dialect)
+    return sa.false() if exact is None else _within(columns, rows) & sa.not_(exact)
+
+
+def _exactly(
+    columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]], dialect: str
+) -> sa.ColumnElement[bool] | None:
+    """None where there is no text among the values, so that equal is equal."""
+    text = {place for row in rows for place, value in enumerate(row) if isinstance(value, str)}
     if not text:
-        return found
+        return None
     exact = [plain(column, dialect) if place in text else column for place, column in enumerate(columns)]
-    return found & _within(
-        exact, [[plain_bind(value, dialect) if i in text else value for i, value in enumerate(row)] for row in rows]
-    )
+    return _within(exact, [[plain_bind(value, dialect) if i in text else value for i, value in enumerate(row)] for row in rows])
 
 
 def _within(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]]) -> sa.ColumnElement[bool]:
