@@ -50,10 +50,10 @@ def take_parts(scene: Scene, records: Records) -> dict[Key, int]:
         for number, key in enumerate(keys)
         for row in records[key]
     ]
-    counts, found = belongings(scene.connection, scene.parts, owners)
+    _, found = belongings(scene.connection, scene.parts, owners)
     if unsure(scene.connection, found):
         raise RefusedError("unsupported")
-    delete_parts(scene.connection, found, layout.target)
+    counts = delete_parts(scene.connection, found, layout.target)
     return {key: counts[number] for number, key in enumerate(keys)}
 
 

@@ -47,7 +47,10 @@ class Belonging:
     part: PartTable
     values: tuple[tuple[Any, ...], ...]
     """What their `columns` may be."""
-    rows: int
+    owners: Mapping[tuple[str | None, ...], int]
+    """For the text of each of `values` the number of the record that it leads to."""
+    counts: Counter[int]
+    """How many rows there are for each of these."""
 
 
 def read_parts(connection: sa.Connection, parts: Sequence[Part], above: Table, target: Target) -> tuple[PartTable, ...]:
@@ -80,7 +83,10 @@ def linked_values(table: Table, names: Sequence[str], values: Sequence[Any], dia
 def belongings(
     connection: sa.Connection, parts: Sequence[PartTable], owners: Sequence[tuple[int, Values]]
 ) -> tuple[Counter[int], list[Belonging]]:
-    """How many rows go with each owner, and which; innermost parts first, as they have to be deleted."""
+    """How many rows go with each owner, and which; innermost parts first, as they have to be deleted.
+
+    A row that is reached in two ways is counted twice here; `delete_parts` counts what went.
+    """
     rows: Counter[int] = Counter()
     all_found: list[Belonging] = []
     dialect = connection.dialect.name
@@ -93,19 +99,29 @@ def belongings(
                 owner_of[tuple(map(to_text, value))] = owner
                 wanted.append(value)
         children: list[tuple[int, Values]] = []
-        count = 0
-        for some in chunks(wanted):
-            for texts, number, linked in _look(connection, part, some, dialect):
-                if texts not in owner_of:
-                    raise ConnectorError(f"The table {part.table} answered with rows it was not asked for.", "malformed")
-                rows[owner_of[texts]] += number
-                count += number
-                if part.parts:
-                    children.append((owner_of[texts], linked_values(part.table, part.linked, linked, dialect)))
+        counts: Counter[int] = Counter()
+        for owner, number, linked in _owned(connection, part, wanted, owner_of):
+            counts[owner] += number
+            if part.parts:
+                children.append((owner, linked_values(part.table, part.linked, linked, dialect)))
         nested_rows, nested = belongings(connection, part.parts, children)
-        rows += nested_rows
-        all_found += [*nested, Belonging(part, tuple(wanted), count)]
+        rows += counts + nested_rows
+        all_found += [*nested, Belonging(part, tuple(wanted), owner_of, counts)]
     return rows, all_found
+
+
+def _owned(
+    connection: sa.Connection,
+    part: PartTable,
+    values: Sequence[tuple[Any, ...]],
+    owners: Mapping[tuple[str | None, ...], int],
+) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+    """To whom rows of the part belong, how many they are, and what the parts below refer to."""
+    for some in chunks(values):
+        for texts, number, linked in _look(connection, part, some, connection.dialect.name):
+            if texts not in owners:
+                raise ConnectorError(f"The table {part.table} answered with rows it was not asked for.", "malformed")
+            yield owners[texts], number, linked
 
 
 def _look(
@@ -149,20 +165,34 @@ def unsure(connection: sa.Connection, found: Sequence[Belonging]) -> bool:
     return False
 
 
-def delete_parts(connection: sa.Connection, found: Sequence[Belonging], target: Target) -> None:
-    """Delete the rows; raises `TransientConnectorError` where they are not as many as were counted."""
+def delete_parts(connection: sa.Connection, found: Sequence[Belonging], target: Target) -> Counter[int]:
+    """Delete the rows, and tell how many went with each record.
+
+    Raises `TransientConnectorError` where they are not as many as were counted.
+    """
     dialect = connection.dialect.name
+    rows: Counter[int] = Counter()
+    reached: set[str] = set()
     for belonging in found:
-        table = belonging.part.table.plain()
-        columns = [table.c[name] for name in belonging.part.columns]
+        part, counts = belonging.part, belonging.counts
+        if str(part.table) in reached:
+            # Two ways lead to this table, and the first may have taken the same rows.
+            counts = Counter()
+            for owner, number, _ in _owned(connection, part, belonging.values, belonging.owners):
+                counts[owner] += number
+        reached.add(str(part.table))
+        table = part.table.plain()
+        columns = [table.c[name] for name in part.columns]
         gone = 0
         for some in chunks(belonging.values):
             gone += connection.execute(sa.delete(table).where(among(columns, some, dialect))).rowcount
-        if gone != belonging.rows:
+        if gone != counts.total():
             raise TransientConnectorError(
-                f"The rows of {belonging.part.table} changed while records of {target} were about to go; nothing was deleted.",
+                f"The rows of {part.table} changed while records of {target} were about to go; nothing was deleted.",
                 "unavailable",
             )
+        rows += counts
+    return rows
 
 
 def chunks(values: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from retentiond.connector import Answered, ConnectorError, Finding
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
 ALL = before("2030-01-01")
-PARTS = [
+PARTS: list[dict[str, Any]] = [
     {
         "table": "orders",
         "refers": {"customer": "id"},
@@ -74,6 +75,22 @@ def test_declared_parts_go_with_their_record_and_no_others(shop: World) -> None:
     assert shop.column("SELECT id FROM orders ORDER BY id") == [20, 40]
     assert shop.column("SELECT id FROM items ORDER BY id") == [200]
     assert shop.column("SELECT id FROM mails ORDER BY id") == [2, 3, 4]
+
+
+def test_a_part_that_is_reached_in_two_ways_goes_once_and_is_counted_once(shop: World) -> None:
+    shop.do(
+        "CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, order_id INTEGER, customer INTEGER, "
+        "FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE, "
+        "FOREIGN KEY (customer) REFERENCES customers (id) ON DELETE CASCADE)",
+        "INSERT INTO notes VALUES (1, 11, 1), (2, 11, NULL), (3, NULL, 1), (4, 20, 2)",
+    )
+    orders = PARTS[0] | {"parts": [*PARTS[0]["parts"], {"table": "notes", "refers": {"order_id": "id"}}]}
+    parts = [orders, PARTS[1], {"table": "notes", "refers": {"customer": "id"}}]
+    assert refusing(shop, parts=parts) == []
+    options = dataset(parts=parts)
+    answers = shop.delete(options, shop.find(options, ALL)[:1])
+    assert [(answer.said, answer.rows) for answer in answers] == [(Answered.DONE, 10)]
+    assert shop.column("SELECT id FROM notes") == [4]
 
 
 def test_the_parts_of_a_record_that_is_kept_are_kept(shop: World) -> None:
