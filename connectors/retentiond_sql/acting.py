@@ -99,7 +99,6 @@ class Actor:
     def _batch(self, connection: sa.Connection, refs: Sequence[RecordRef]) -> list[Answer]:
         if connection.dialect.name == "postgresql":
             connection.execute(_DURABLE)
-            connection.execute(_CHECK_AT_ONCE)
         scene = Scene(connection, *self._layout(connection))
         found = fetch(connection, scene.layout, [ref.key for ref in refs], lock=True, extra=self._extra)
         answers: dict[Key, Answer] = {}
@@ -124,7 +123,7 @@ class Actor:
         # Not as a context manager: an error of going back would cover up the one that matters.
         savepoint = scene.connection.begin_nested()
         try:
-            answers = self._act(scene, records)
+            answers = self._act_whole(scene, records)
             savepoint.commit()
         except RefusedError as refused:
             code = refused.code
@@ -142,6 +141,15 @@ class Actor:
         half = len(keys) // 2
         halves = ({key: records[key] for key in some} for some in (keys[:half], keys[half:]))
         return {key: answer for some in halves for key, answer in self._settle(scene, some).items()}
+
+    def _act_whole(self, scene: Scene, records: Records) -> dict[Key, Answer]:
+        """Act; then what is only to be checked at the end is checked, while it can still be told whose fault it is."""
+        if scene.layout.dialect != "postgresql":
+            return self._act(scene, records)
+        scene.connection.execute(_CHECK_LATER)
+        answers = self._act(scene, records)
+        scene.connection.execute(_CHECK_NOW)
+        return answers
 
     def _layout(self, connection: sa.Connection) -> tuple[Layout, tuple[PartTable, ...]]:
         if self._known is None:
@@ -170,4 +178,6 @@ def _go_back(savepoint: sa.NestedTransaction, code: str) -> None:
 _DURABLE = sa.text(
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
-_CHECK_AT_ONCE = sa.text("SET CONSTRAINTS ALL IMMEDIATE")
+# Where two tables refer to each other, no order of deleting would do otherwise.
+_CHECK_LATER = sa.text("SET CONSTRAINTS ALL DEFERRED")
+_CHECK_NOW = sa.text("SET CONSTRAINTS ALL IMMEDIATE")

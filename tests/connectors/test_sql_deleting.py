@@ -109,6 +109,27 @@ def test_a_constraint_that_is_only_checked_at_commit_stops_its_own_record_alone(
     assert shop.column("SELECT id FROM customers") == [4]
 
 
+@only_on("sqlite", "postgresql")
+def test_records_and_parts_that_refer_to_each_other_can_go(world: World) -> None:
+    world.do(
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY, closed_at {instant}, main INTEGER)",
+        "CREATE TABLE addresses (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers (id))",
+        "INSERT INTO customers VALUES (1, '2020-01-01 00:00:00Z', 5), (2, '2020-01-01 00:00:00Z', 6)",
+        "INSERT INTO addresses VALUES (5, 1), (6, 2)",
+    )
+    deferred = "REFERENCES addresses (id) DEFERRABLE INITIALLY DEFERRED"
+    if world.kind == "postgresql":
+        world.do(f"ALTER TABLE customers ADD FOREIGN KEY (main) {deferred}", "CREATE TABLE invoices (customer INTEGER)")
+        world.do("ALTER TABLE invoices ADD FOREIGN KEY (customer) REFERENCES customers DEFERRABLE INITIALLY DEFERRED")
+    else:
+        world.do("ALTER TABLE customers RENAME COLUMN main TO main_before", f"ALTER TABLE customers ADD COLUMN main {deferred}")
+        world.do("UPDATE customers SET main = main_before", "CREATE TABLE invoices (customer REFERENCES customers (id))")
+    world.do("INSERT INTO invoices VALUES (2)")
+    options = dataset(parts=[{"table": "addresses", "refers": {"customer": "id"}}])
+    assert said(world.delete(options, world.find(options, ALL))) == ["done", "referenced"]
+    assert world.column("SELECT id FROM addresses") == [6]
+
+
 RAISING = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN OLD; END $$"
 TRIGGERS = {
     "sqlite": ["CREATE TRIGGER t BEFORE DELETE ON customers WHEN OLD.id = 2 BEGIN SELECT RAISE(ABORT, 'secret text'); END"],
