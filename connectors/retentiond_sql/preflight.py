@@ -97,7 +97,8 @@ def all_tables(layout: Layout, parts: tuple[PartTable, ...]) -> list[Table]:
 def _readable(connection: sa.Connection, layout: Layout) -> list[Finding]:
     """Ask for no row at all, in just the way that records are asked for: proves rights and types."""
     for table, moved in layout.places():
-        statement = layout.select(table, moved=moved).where(layout.belongs(table), sa.false())
+        # Not sa.false(): SQLAlchemy would leave the conditions beside it out.
+        statement = layout.select(table, moved=moved).where(layout.belongs(table), sa.literal_column("1 = 0"))
         trouble = attempt(connection, statement)
         if trouble is Trouble.FORBIDDEN:
             return [Finding(f"Our reading role lacks the right to SELECT from the tables of {layout.target}. Grant it.")]

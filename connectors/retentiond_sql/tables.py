@@ -10,6 +10,7 @@ from retentiond_sql.schema import Table
 _POSTGRESQL = sa.text("""
     SELECT c.relkind::text, row_security_active(c.oid),
            c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid),
+           EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.is_instead AND r.rulename <> '_RETURN'),
            ARRAY(SELECT t.tgname::text FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal ORDER BY 1)
              || ARRAY(SELECT r.rulename::text FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' ORDER BY 1)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :table""")
@@ -28,7 +29,7 @@ def unfit(connection: sa.Connection, table: Table, target: Target) -> list[Findi
     place = {"schema": table.schema, "table": table.name}
     match connection.dialect.name:
         case "postgresql":
-            kind, _, inherited, _ = connection.execute(_POSTGRESQL, place).one()
+            kind, _, inherited, instead, _ = connection.execute(_POSTGRESQL, place).one()
             if kind not in {"r", "p"}:
                 return [_no_table(table, target)]
             if inherited:
@@ -36,6 +37,13 @@ def unfit(connection: sa.Connection, table: Table, target: Target) -> list[Findi
                     Finding(
                         f"Other tables inherit from the table {table} ({target}), and its keys are not unique over all of them. "
                         f"Declare each of them as a data set of its own."
+                    )
+                ]
+            if instead:
+                return [
+                    Finding(
+                        f"A rule of the table {table} ({target}) does something else INSTEAD of what it is told, so nothing that "
+                        f"is done there can be relied on. Drop the rule, or make it a trigger."
                     )
                 ]
         case "mysql" | "mariadb":
@@ -89,7 +97,7 @@ def triggers(connection: sa.Connection, table: Table, target: Target) -> list[Fi
     place = {"schema": table.schema, "table": table.name}
     match connection.dialect.name:
         case "postgresql":
-            names = list(connection.execute(_POSTGRESQL, place).one()[3])
+            names = list(connection.execute(_POSTGRESQL, place).one()[4])
         case "mysql" | "mariadb":
             names = list(connection.execute(_MYSQL_TRIGGERS, place).scalars())
         case _:

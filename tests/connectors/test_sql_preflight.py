@@ -68,6 +68,17 @@ def test_a_kind_that_mistakes_the_zone_is_refused(world: World) -> None:
     assert findings(world, dates={"x": {"column": "a", "kind": "timestamp"}, "y": {"column": "b", **zoned}}) == ""
 
 
+@only_on("postgresql")
+def test_a_value_that_the_columns_type_does_not_know_is_told_of(world: World) -> None:
+    world.do(
+        "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+        "CREATE TABLE customers (id integer PRIMARY KEY, closed_at timestamptz, mood mood, code uuid, paid date)",
+    )
+    for only in ({"mood": "angry"}, {"code": "17"}, {"paid": "soon"}):
+        assert "do not fit the types of those columns" in findings(world, only=only)
+    assert findings(world, only={"mood": "ok", "paid": "2020-01-01"}) == ""
+
+
 def test_null_in_a_key_refuses(world: World) -> None:
     world.do("CREATE TABLE customers (id {text} UNIQUE, closed_at {instant})", "INSERT INTO customers VALUES (NULL, NULL)")
     assert "have NULL in their key" in findings(world)
@@ -90,6 +101,17 @@ def test_a_key_of_a_type_without_a_text_form_refuses(world: World) -> None:
 def test_a_view_refuses(shop: World) -> None:
     shop.do("CREATE VIEW seen AS SELECT * FROM customers")
     assert "not a table" in findings(shop, table="seen")
+
+
+def test_a_rule_that_does_something_else_refuses(postgresql: sa.URL) -> None:
+    for world in opened(postgresql):
+        world.do(CUSTOMERS, "CREATE RULE more AS ON DELETE TO customers DO ALSO NOTIFY customers")
+        assert findings(world) == ""
+        world.do(
+            "CREATE RULE keep AS ON DELETE TO customers DO INSTEAD "
+            "UPDATE customers SET status = 'gone' WHERE id = OLD.id RETURNING OLD.*"
+        )
+        assert "does something else INSTEAD" in findings(world)
 
 
 def test_triggers_are_told_of(shop: World) -> None:
