@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from retentiond.connector import Finding
 from retentiond_sql.layout import Layout
 from retentiond_sql.options import Anonymize, Block, Constant, Pseudonym, Strategy
-from retentiond_sql.schema import Column, Table, references_on, unique_keys
-from retentiond_sql.strategies import PSEUDONYM_LENGTH, REDACTED
+from retentiond_sql.schema import Column, Table, never_twice, references_on
+from retentiond_sql.strategies import PSEUDONYM_LENGTH, REDACTED, for_all
 
 
 def anonymizing_findings(connection: sa.Connection, layout: Layout, anonymize: Anonymize) -> list[Finding]:
@@ -33,7 +33,7 @@ def _of_table(connection: sa.Connection, layout: Layout, anonymize: Anonymize, t
                 f"under `anonymize.columns`, or name it under `anonymize.kept`."
             )
         )
-    unique = frozenset[str]().union(*unique_keys(connection, table))
+    unique = never_twice(connection, table)
     referred = {name for reference in references_on(connection, table) for name in reference.referred}
     for name, strategy in anonymize.columns.items():
         against = _against(table.columns[name], strategy, unique=name in unique, referred=name in referred)
@@ -71,6 +71,8 @@ def _against(column: Column, strategy: Strategy, *, unique: bool, referred: bool
         return "it is NOT NULL"
     if unique and not (strategy in {None, "null"} or isinstance(strategy, Pseudonym)):
         return "its values have to be unique"
+    if isinstance(column.type, sa.Enum) and strategy not in {None, "null"} and for_all(strategy) not in column.type.enums:
+        return "it does not know that value"
     length = getattr(column.type, "length", None) if isinstance(column.type, sa.String) else None
     needed = _length(strategy)
     if length is not None and needed > length:

@@ -48,7 +48,7 @@ def _table(name: str) -> str:
 
 Column = Annotated[str, AfterValidator(_column)]
 Table = Annotated[str, AfterValidator(_table)]
-Value = StrictBool | StrictInt | StrictStr
+Value = StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)] | StrictStr
 """A plain value to compare a column with, or to set it to; text is never read as SQL."""
 Matches = Annotated[dict[Column, Value], Field(min_length=1)]
 """Columns and the value each of them has; all together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -126,6 +127,18 @@ def unique_keys(connection: sa.Connection, table: Table) -> list[frozenset[str]]
         if index["unique"] and not partial and "expressions" not in index and None not in columns:
             keys.append([column for column in columns if column is not None])
     return [frozenset(key) for key in keys if key]
+
+
+def never_twice(connection: sa.Connection, table: Table) -> frozenset[str]:
+    """Columns that some unique index has an eye on, be it on part of the rows only, or on what it makes of the value.
+
+    Not told are SQLite's indexes on expressions, which SQLAlchemy leaves out.
+    """
+    with _inspecting(connection) as inspector:
+        unique = [index for index in inspector.get_indexes(table.name, table.schema) if index["unique"]]
+    plain = {name for index in unique for name in index["column_names"] if name is not None}
+    words = {word for index in unique for text in index.get("expressions", ()) for word in re.findall(r"\w+", text)}
+    return frozenset().union(plain, words & table.columns.keys(), *unique_keys(connection, table))
 
 
 def is_indexed(connection: sa.Connection, table: Table, columns: Sequence[str]) -> bool:

@@ -71,6 +71,7 @@ def test_urls_that_are_allowed(url: str) -> None:
         ({"dates": {"closed": {"column": "a", "kind": "epoch"}}}, "`unit` belongs to kind epoch"),
         ({"only": {"status": 1.5}}, "only.status"),
         ({"only": {"status": []}}, "at least 1"),
+        ({"only": {"status": 2**63}}, "only.status"),
         ({"block": {}}, "exactly one of `flag`, `moved_to`"),
         ({"block": {"flag": {"a": True}, "moved_to": "b"}}, "exactly one of `flag`, `moved_to`"),
         ({"block": {"flag": {}}}, "at least 1"),

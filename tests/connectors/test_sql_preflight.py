@@ -161,6 +161,30 @@ def test_what_stands_against_a_strategy_is_told_at_plan_time(world: World, colum
     assert what in findings(world, ANONYMIZE, anonymize={"columns": columns, "marker": {"done": True}})
 
 
+@pytest.mark.parametrize(
+    ("database", "index"),
+    [("sqlite", "(name) WHERE id > 0"), ("postgresql", "(name) WHERE id > 0"), ("postgresql", "(lower(name))")],
+    indirect=["database"],
+)
+def test_a_constant_would_clash_in_every_kind_of_unique_index(shop: World, index: str) -> None:
+    shop.do(f"CREATE UNIQUE INDEX u ON customers {index}")
+    anonymize = {"columns": {"name": "redact"}, "marker": {"status": "x"}, "kept": ["blocked"]}
+    assert "its values have to be unique" in findings(shop, ANONYMIZE, anonymize=anonymize)
+
+
+@only_on("postgresql", "mariadb")
+@pytest.mark.parametrize("strategy", ["redact", {"constant": "happy"}, {"constant": True}, {"pseudonym": {"environment": "X"}}])
+def test_a_value_that_an_enum_does_not_know_is_told_at_plan_time(world: World, strategy: object) -> None:
+    kind = "ENUM('sad', 'ok', 'a word that is as long as any digest')"
+    if world.kind == "postgresql":
+        world.do(f"CREATE TYPE mood AS {kind}")
+        kind = "mood"
+    world.do(f"CREATE TABLE customers (id INTEGER NOT NULL PRIMARY KEY, closed_at {{instant}}, mood {kind}, done {{bool}})")
+    told = findings(world, ANONYMIZE, anonymize={"columns": {"mood": strategy}, "marker": {"done": True}})
+    assert "it does not know that value" in told
+    assert findings(world, ANONYMIZE, anonymize={"columns": {"mood": {"constant": "ok"}}, "marker": {"done": True}}) == ""
+
+
 def test_a_sound_way_to_anonymize_is_not_refused_and_a_pseudonym_is_called_one(shop: World) -> None:
     anonymize = {"columns": {"name": {"pseudonym": {"environment": "X"}}}, "marker": {"status": "x"}, "kept": ["blocked"]}
     assert findings(shop, ANONYMIZE, anonymize=anonymize) == ""
