@@ -113,8 +113,18 @@ class Actor:
                 answers[ref.key] = Answer.failed("unsupported")  # two rows in one table: the key tells nothing apart
             else:
                 records[ref.key] = rows
-        answers |= self._settle(scene, records)
+        answers |= self._settle_referring(scene, records)
         return [answers[ref.key] for ref in refs]
+
+    def _settle_referring(self, scene: Scene, records: Records) -> dict[Key, Answer]:
+        """Settle, and again what was only kept by records that went after it: MariaDB asks row by row, parents first."""
+        answers = self._settle(scene, records)
+        while True:
+            kept = {key: records[key] for key in reversed(records) if answers[key].code == Trouble.REFERENCED}
+            if not kept or len(kept) == len(records):
+                return answers
+            records = kept
+            answers |= self._settle(scene, records)
 
     def _settle(self, scene: Scene, records: Records) -> dict[Key, Answer]:
         """Act on all of them, or on ever smaller halves where one of them stands in the way of the others."""

@@ -130,6 +130,19 @@ def test_records_and_parts_that_refer_to_each_other_can_go(world: World) -> None
     assert world.column("SELECT id FROM addresses") == [6]
 
 
+def test_records_that_refer_to_one_another_go_together(world: World) -> None:
+    world.do(
+        "CREATE TABLE customers (id INTEGER PRIMARY KEY, closed_at {instant}, parent INTEGER, "
+        "FOREIGN KEY (parent) REFERENCES customers (id))",
+        "CREATE TABLE invoices (customer INTEGER, FOREIGN KEY (customer) REFERENCES customers (id))",
+    )
+    world.put("customers", *({"id": n, "parent": n - 1 or None, "closed_at": moment("2020-01-01")} for n in range(1, 12)))
+    world.do("INSERT INTO invoices VALUES (3)")
+    answers = said(world.delete(dataset(), world.find(dataset(), ALL)))
+    assert answers == ["referenced"] * 3 + ["done"] * 8
+    assert world.column("SELECT id FROM customers ORDER BY id") == [1, 2, 3]
+
+
 RAISING = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN OLD; END $$"
 TRIGGERS = {
     "sqlite": ["CREATE TRIGGER t BEFORE DELETE ON customers WHEN OLD.id = 2 BEGIN SELECT RAISE(ABORT, 'secret text'); END"],
