@@ -12,7 +12,7 @@ from retentiond_sql.layout import Row
 from retentiond_sql.options import Anonymize, SqlConnection, SqlDataset
 from retentiond_sql.rows import Key
 from retentiond_sql.strategies import UnreadableValueError, for_all, made_from_value
-from retentiond_sql.updating import unmoved, update_rows
+from retentiond_sql.updating import look_again, update_rows
 
 
 class SqlAnonymizer(Anonymizer):
@@ -53,7 +53,7 @@ def anonymizing(options: Anonymize, same: Mapping[str, Any], each: Mapping[str, 
             update_rows(scene, rows, fixed)
         for row in rows if each else ():
             update_rows(scene, [row], fixed | _made(scene, row, each))
-        unmoved(scene, rows)
+        look_again(scene, rows, _done)
         return {key: Answer.done(How.ROWCOUNT, 1 + counts[key] if counts.get(key) else None) for key in records}
 
     return act

@@ -14,7 +14,7 @@ from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import Block, SqlConnection, SqlDataset
 from retentiond_sql.parts import chunks
 from retentiond_sql.rows import Key
-from retentiond_sql.updating import unmoved, update_rows
+from retentiond_sql.updating import look_again, update_rows
 from retentiond_sql.values import among, plain
 
 
@@ -49,7 +49,7 @@ def flagging(block: Block) -> Act:
             values[block.at] = _CLOCKS[scene.layout.dialect]
         rows = [row for some in records.values() for row in some]
         how = update_rows(scene, rows, values)
-        unmoved(scene, rows)
+        look_again(scene, rows, _done)
         return dict.fromkeys(records, Answer.done(how))
 
     return act

@@ -227,6 +227,12 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
     moved_name = options.block.moved_to if options.block else None
     moved = None if moved_name is None else _table(connection, moved_name, target)
     dialect = connection.dialect.name
+    if moved is not None and _place(moved, dialect) == _place(table, dialect):
+        raise ConnectorError(
+            f"The table that blocked records of {target} are moved to is the table that they lie in. Name another in "
+            f"`block.moved_to`.",
+            "unsupported",
+        )
     linked = tuple(dict.fromkeys(column for part in options.parts for column in part.refers.values()))
     block, anonymize = options.block, options.anonymize
     used = {*options.key, *(date.column for date in options.dates.values()), *options.unchanged, *options.identity, *options.only}
@@ -267,6 +273,11 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
             )
         forms[name] = form
     return Layout(target, options, dialect, table, moved, tuple(kinds), forms, linked)
+
+
+def _place(table: Table, dialect: str) -> tuple[str, str]:
+    # One table may be written in several ways; SQLite's main schema has a name, and case means nothing there.
+    return (table.schema or "main", table.name.lower() if dialect == "sqlite" else table.name)
 
 
 def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,10 +67,13 @@ def _pinned(layout: Layout, place: Table) -> list[str]:
     return [name for name in sorted(dates | set(layout.options.unchanged)) if not place.columns[name].generated]
 
 
-def unmoved(scene: Scene, rows: Sequence[Row]) -> None:
-    """Look again, and raise `RefusedError`: a trigger may have changed what decides, and the record's period would begin anew."""
+def look_again(scene: Scene, rows: Sequence[Row], done: Callable[[Row], bool]) -> None:
+    """Raise `RefusedError` where rows are not `done` in the reader's eyes, or where what decides about them changed.
+
+    A trigger may have moved a date, and the record's period would begin anew; a column may have cut the flag short.
+    """
     now = fetch(scene.connection, scene.layout, list({row.ref.key for row in rows}))
     for row in rows:
         same = [other for other in now.get(row.ref.key, []) if other.moved is row.moved]
-        if len(same) != 1 or same[0].ref.fingerprint != row.ref.fingerprint:
+        if len(same) != 1 or same[0].ref.fingerprint != row.ref.fingerprint or not done(same[0]):
             raise RefusedError("unsupported")

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from support.sql_world import BLOCK, CUSTOMERS, World, before, customers, dataset, moment, only_on, opened
 
-from retentiond.connector import Answer, Answered, How, Presence
+from retentiond.connector import Answer, Answered, ConnectorError, How, Presence
 
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 
@@ -202,6 +202,23 @@ def test_a_flag_that_a_trigger_takes_back_is_not_called_set(shop: World) -> None
             connection.exec_driver_sql(statement)
     assert [answer.code for answer in shop.block(FLAG, shop.find(FLAG, ALL, BLOCK))] == [None, "unsupported", None, None]
     assert shop.all("SELECT blocked, status FROM customers WHERE id = 2") == [(None, None)]
+
+
+@only_on("postgresql")
+@pytest.mark.parametrize("kind", ["char(4)", "varchar(3)"])
+def test_a_flag_that_its_column_cuts_short_is_not_called_set(shop: World, kind: str) -> None:
+    shop.do(f"ALTER TABLE customers ADD COLUMN short {kind}")
+    options = dataset(block={"flag": {"short": "yes "}})
+    assert {answer.code for answer in shop.block(options, shop.find(options, ALL, BLOCK))} == {"unsupported"}
+
+
+@only_on("sqlite", "postgresql")
+def test_the_table_for_blocked_records_is_another_one_however_it_is_written(shop: World) -> None:
+    options = dataset(block={"moved_to": {"sqlite": "main.Customers", "postgresql": "public.customers"}[shop.kind]})
+    with shop.reader(options) as reader:
+        assert "is the table that they lie in" in reader.preflight(BLOCK)[0].what
+        with pytest.raises(ConnectorError, match="is the table that they lie in"):
+            reader.count()
 
 
 def test_a_column_that_moves_by_itself_on_update_is_pinned(mariadb: sa.URL) -> None:
