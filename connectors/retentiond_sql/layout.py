@@ -227,7 +227,8 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
     moved_name = options.block.moved_to if options.block else None
     moved = None if moved_name is None else _table(connection, moved_name, target)
     dialect = connection.dialect.name
-    if moved is not None and _place(moved, dialect) == _place(table, dialect):
+    # SQLite's own schema may be named or not.
+    if moved is not None and (moved.schema or "main", moved.name) == (table.schema or "main", table.name):
         raise ConnectorError(
             f"The table that blocked records of {target} are moved to is the table that they lie in. Name another in "
             f"`block.moved_to`.",
@@ -273,11 +274,6 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
             )
         forms[name] = form
     return Layout(target, options, dialect, table, moved, tuple(kinds), forms, linked)
-
-
-def _place(table: Table, dialect: str) -> tuple[str, str]:
-    # One table may be written in several ways; SQLite's main schema has a name, and case means nothing there.
-    return (table.schema or "main", table.name.lower() if dialect == "sqlite" else table.name)
 
 
 def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:

@@ -77,11 +77,15 @@ class Reference:
         return (self.schema, self.table) == (table.schema, table.name) and pairs == dict(refers)
 
 
+_SQLITE_NAME = sa.text("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(:table)")
+
+
 def split(name: str, connection: sa.Connection) -> tuple[str | None, str]:
     """`schema.table` or `table` as the settings write it -> the schema it lies in, and its name."""
     schema, _, table = name.rpartition(".")
     if connection.dialect.name == "sqlite":
-        return schema or None, table
+        # Case means nothing in SQLite, but in what SQLAlchemy asks of it.
+        return schema or None, connection.execute(_SQLITE_NAME, {"table": table}).scalar() or table
     return schema or connection.dialect.default_schema_name, table
 
 

@@ -126,6 +126,12 @@ def test_triggers_are_told_of(shop: World) -> None:
 
 
 @only_on("sqlite")
+def test_case_means_nothing_in_the_names_of_tables(shop: World) -> None:
+    shop.do("CREATE TABLE Orders (customer INTEGER REFERENCES customers (id) ON DELETE CASCADE)")
+    assert findings(shop, table="CUSTOMERS", parts=[{"table": "orders", "refers": {"customer": "id"}}]) == ""
+
+
+@only_on("sqlite")
 def test_a_trigger_may_have_the_name_of_the_table(shop: World) -> None:
     shop.do("CREATE TABLE orders (id INTEGER)", "CREATE TRIGGER customers AFTER INSERT ON orders BEGIN SELECT 1; END")
     assert findings(shop) == ""
