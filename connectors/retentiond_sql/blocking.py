@@ -13,7 +13,7 @@ from retentiond_sql.deleting import delete_rows
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import Block, SqlConnection, SqlDataset
 from retentiond_sql.parts import chunks
-from retentiond_sql.rows import Key
+from retentiond_sql.rows import Key, fetch
 from retentiond_sql.updating import look_again, update_rows
 from retentiond_sql.values import among, plain
 
@@ -80,6 +80,10 @@ def move(scene: Scene, records: Records) -> dict[Key, Answer]:
         if _copied(scene, names, some) != len(some):
             raise RefusedError("unsupported")
     delete_rows(scene, here)
+    # A trigger may have followed the row to where it went, and blocking must not lose it.
+    now = fetch(scene.connection, layout, list(records))
+    if any([row.moved for row in now.get(key, [])] != [True] for key in records):
+        raise RefusedError("unsupported")
     return dict.fromkeys(records, Answer.done(How.ROWCOUNT))
 
 

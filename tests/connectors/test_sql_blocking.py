@@ -135,6 +135,16 @@ def test_all_types_are_moved_as_they_are(shop: World) -> None:
     assert [answer.said for answer in answers] == [Answered.DONE] * 4
 
 
+@only_on("sqlite", "mariadb")
+def test_a_row_that_a_trigger_takes_away_where_it_was_moved_to_is_not_lost(shop: World) -> None:
+    follow = "CREATE TRIGGER t AFTER DELETE ON customers FOR EACH ROW {} DELETE FROM archive WHERE id = OLD.id AND id = 2 {}"
+    with shop.engine.begin() as connection:
+        connection.exec_driver_sql(follow.format("BEGIN", "; END") if shop.kind == "sqlite" else follow.format("", ""))
+    answers = shop.block(MOVED, shop.find(MOVED, ALL, BLOCK))
+    assert [answer.code for answer in answers] == [None, "unsupported", None, None]
+    assert shop.column("SELECT id FROM customers") == [2]
+
+
 def test_a_stranger_under_its_key_in_the_other_table_does_not_stand_for_it(shop: World) -> None:
     shop.do("INSERT INTO archive SELECT * FROM customers", "UPDATE archive SET name = 'NAME 2' WHERE id = 2")
     answers = shop.block(MOVED, shop.find(MOVED, ALL, BLOCK))
