@@ -90,8 +90,8 @@ def from_text(text: str, kind: Kind, dialect: str) -> object | None:
     try:
         match kind:
             case Kind.INTEGER:
-                value = int(text) if text.isascii() else None
-                if value not in _INTEGERS[dialect]:
+                value = int(text)
+                if not text.isascii() or value not in _INTEGERS[dialect]:
                     return None
             case Kind.BYTES:
                 value = bytes.fromhex(text)

@@ -95,6 +95,16 @@ def test_a_case_that_does_not_hold_is_told(office: Office) -> None:
     told = office.run("check", status=2).stderr
     assert "rules[0].cases[0]" in told
     assert "2026-04-02" in told
+    for words in (["plan"], ["run"], ["approve", "rule", "letter", "--by", "staff-7"], ["daemon"]):
+        assert "rules[0].cases[0]" in office.run(*words, status=2).stderr
+    assert not office.state.exists()
+
+
+@pytest.mark.parametrize("name", ["Ada Muster", "ada@example.org", "", "a\nb", "ä", "x" * 65])
+def test_who_approves_is_told_by_an_id_and_by_nothing_that_names_a_person(office: Office, name: str) -> None:
+    told = office.run("approve", "rule", "letter", "--by", name, status=2).stderr
+    assert "a staff id of 1 to 64 letters" in told
+    assert "Ada" not in told
 
 
 def _no_table(office: Office) -> None:

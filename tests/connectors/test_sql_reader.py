@@ -150,7 +150,8 @@ def test_explains_one_record(shop: World) -> None:
         assert found is not None
         assert (found.key, found.dates, found.rows) == (("1",), {"closed": moment("2020-01-01")}, 1)
         assert found.identity
-        assert reader.explain(("2",)) is None
+        for other in ("2", "ä", "🗑", "", "1.0", "9" * 100):
+            assert reader.explain((other,)) is None
 
 
 def test_the_fingerprint_differs_after_a_change_of_what_decides_and_only_then(shop: World) -> None:

@@ -20,7 +20,7 @@ from retentiond.audit.tables import checkpoints, handles, leaves, salts, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
 from retentiond.audit.tree import Range
 from retentiond.database import DatabaseError, Fault
-from retentiond.errors import AuditError, StateError
+from retentiond.errors import AuditError, ConfigurationError, StateError
 from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
 
 MOST_TOLD = 20
@@ -58,7 +58,7 @@ def verify_log(place: LogPlace, vkey: str | None = None, checkpoint: Path | None
     """Check the log at `place` against `vkey`, or the key that lies beside it where none is given.
 
     `checkpoint` is a signed checkpoint from elsewhere, which the log must still contain. Raises `StateError` where there is no
-    log, `AuditError` where the key cannot be read.
+    log, `AuditError` where the key beside it cannot be read, `ConfigurationError` where `vkey` is none.
     """
     if vkey is None and not place.public_key.exists() and not place.last_signed.exists():
         with reading(place):  # says where there is no log at all
@@ -143,7 +143,7 @@ def _key(place: LogPlace, vkey: str | None) -> VerifierKey:
     except (OSError, UnicodeDecodeError) as error:
         raise AuditError(f"The key {place.public_key} cannot be read ({type(error).__name__}); give it with --vkey.") from None
     except NoteError as error:
-        raise AuditError(str(error)) from None
+        raise (AuditError if vkey is None else ConfigurationError)(str(error)) from None
 
 
 def _elsewhere(file: Path | None) -> str | None:

@@ -11,7 +11,6 @@ from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import note, say
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError, ConnectorError
-from retentiond.policy.cases import check_cases
 from retentiond.report.shown import counted, shown
 
 
@@ -26,9 +25,6 @@ def check(
     for warning in settings.warnings():
         note(warning)
     workplace = read_workplace(settings)
-    wrong = [problem for loaded in workplace.policies for problem in check_cases(loaded)]
-    if wrong:
-        raise ConfigurationError("The policies load, but their rules do not come out as their cases say.", wrong)
     say(_in_order(workplace))
     if live and _ask_systems(workplace):
         raise typer.Exit(1)

@@ -23,7 +23,7 @@ def doubts(reading: ClockReading, last: ClockReading | None, last_entry: datetim
     """
     found: list[str] = []
     back = timedelta(seconds=guards.clock_back)
-    mend = "Set the clock right, or, if it is right, say so with `retentiond approve clock --by NAME`."
+    mend = "Set the clock right, or, if it is right, say so with `retentiond approve clock --by STAFF-ID`."
     if last_entry is not None and reading.at < last_entry - back:
         found.append(
             f"The clock shows {_text(reading.at)}, but the deletion log was written at {_text(last_entry)}: "

@@ -55,6 +55,6 @@ def refusals(
             found.append(
                 f"Rule {plan.rule} would {plan.action} {plan.due:,} records; {usual:,.0f} are usual and {most_usual:,.0f} "
                 f"the most without a look. If it is right, save this plan and approve it: "
-                f"`retentiond plan --rule {plan.rule} -o FILE`, `retentiond approve plan FILE --by NAME`."
+                f"`retentiond plan --rule {plan.rule} -o FILE`, `retentiond approve plan FILE --by STAFF-ID`."
             )
     return found

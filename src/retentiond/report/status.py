@@ -134,7 +134,7 @@ class StatusReport:
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
-        found += self._lost_words()
+        found += [*self._lost_words(), *self._outdated_words()]
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -154,6 +154,17 @@ class StatusReport:
                 yield (
                     f"The {knows} tells that rule {rule} was approved, but the {ignores} does not, so it does not act. "
                     f"Find out whether the {ignores} was lost, rolled back or changed."
+                )
+
+    def _outdated_words(self) -> Iterator[str]:
+        """Rules that were changed since somebody allowed them: what was deleted every night no longer is."""
+        for assignment in self.workplace.assignments:
+            rule = assignment.rule.id
+            words = [one for one in self.approvals if (one.subject, one.name) == ("rule", rule)]
+            if words and self.approval(rule, assignment.digest) is None:
+                yield (
+                    f"Rule {rule}, or how its data is reached, was changed since {moment(words[-1].at)}, when it was approved; "
+                    f"it only reports. If its plan is right: `retentiond approve rule {rule} --by STAFF-ID`."
                 )
 
     def _why(self) -> str:

@@ -17,7 +17,7 @@ from retentiond.audit import LogPlace, open_log, verify_log
 from retentiond.audit.leaf import read_leaf
 from retentiond.audit.note import Checkpoint, Signer
 from retentiond.audit.tree import Range
-from retentiond.errors import AuditError, StateError
+from retentiond.errors import AuditError, ConfigurationError, StateError
 
 Tampering = Callable[[sa.Connection], None]
 
@@ -259,8 +259,11 @@ def test_a_whole_history_rewritten_under_another_key_is_told_to_who_has_the_righ
 
 def test_a_key_that_is_none_is_refused(place: LogPlace) -> None:
     written(place)
-    with pytest.raises(AuditError, match="verifier key"):
+    with pytest.raises(ConfigurationError, match="verifier key"):
         verify_log(place, vkey="nonsense")
+    (place.state / "log.vkey").write_text("nonsense")
+    with pytest.raises(AuditError, match="verifier key"):
+        verify_log(place)
 
 
 def test_a_history_rewritten_with_the_right_key_is_told_to_who_kept_a_checkpoint(place: LogPlace) -> None:

@@ -92,6 +92,12 @@ def test_only_a_word_for_the_present_version_counts(report: StatusReport, capsys
     assert "yes, staff-2" in capsys.readouterr().out
 
 
+def test_a_rule_that_was_changed_since_it_was_approved_is_not_passed_over(report: StatusReport) -> None:
+    changed = replace(report, approvals=[Approval("rule", "letter", "another", "staff-7", NOW, None)])
+    assert changed.exit_status == 1
+    assert "was changed since 2026-11-24 14:00:00 UTC, when it was approved" in changed.problems[0]
+
+
 @pytest.mark.parametrize(
     ("logged", "stored", "words"), [(True, False, "the store does not"), (False, True, "the deletion log does not")]
 )
