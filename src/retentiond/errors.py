@@ -1,4 +1,4 @@
-"""Every error raised on purpose, grouped by what is to be done about it.
+"""The errors that are raised on purpose, by what somebody has to do about them.
 
 A message is a finished sentence for a person: what happened, to what, and what to do.
 It never holds a record's key, a name, an address, a secret or the text of a driver.

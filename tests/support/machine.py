@@ -69,8 +69,8 @@ class Machine:
 def booted(scratch: Path) -> Iterator[Machine]:
     """Boot a machine with retentiond in its place; skip (or, in CI, fail) the test where that cannot be."""
     hierarchy = _cgroups()
-    if os.geteuid() != 0 or hierarchy is None or not Path("/lib/systemd/systemd").exists():
-        missing("A systemd that may be started (as root, with cgroup2)")
+    if hierarchy is None or not Path("/lib/systemd/systemd").exists() or not _may_mount(scratch):
+        missing("A systemd that may be started (as root, with cgroup2, and with the right to mount)")
     site = sysconfig.get_path("purelib")
     binds = {sys.base_prefix: "python", site: "site-packages", REPOSITORY / "src": "src", REPOSITORY / "connectors": "connectors"}
     own = hierarchy / f"retentiond-test-{os.getpid()}"
@@ -107,10 +107,16 @@ def booted(scratch: Path) -> Iterator[Machine]:
         own.rmdir()
 
 
+def _may_mount(scratch: Path) -> bool:
+    """True where namespaces can be made and mounted in; not so in many containers, whoever one is there."""
+    words = ["unshare", "--mount", "--pid", "--net", "--cgroup", "--fork", "mount", "-t", "tmpfs", "tmpfs", str(scratch)]
+    return os.geteuid() == 0 and subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
 def _cgroups() -> Path | None:
-    """Where the unified hierarchy is mounted."""
+    """Where the unified hierarchy is mounted, if groups can be made in it."""
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        if " - cgroup2 " in line:
+        if " - cgroup2 " in line and os.access(line.split()[4], os.W_OK):
             return Path(line.split()[4])
     return None
 

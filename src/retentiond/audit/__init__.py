@@ -1,4 +1,4 @@
-"""The deletion log: a durable intent before each act, an outcome for each record, a tree over all of it, signed.
+"""The deletion log: what is intended is written before it is done, what became of it afterwards; a signed tree over all.
 
 No key, name or file name of a record ever stands in it, only a commitment that hides it.
 """
