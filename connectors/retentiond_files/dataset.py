@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -55,15 +55,20 @@ class Dataset:
         if self.blocked is not None:
             yield from self.blocked.walk(self.selection, frozenset({(self.tree.device, self.tree.inode)}))
 
-    def files(self) -> Iterator[tuple[Tree, Found]]:
-        """Each file with the tree it lies in; where a name is taken in both, only the one below the root."""
-        for found in self.walk():
-            if found.kind is Kind.FILE:
-                yield self.tree, found
+    def files(self, entered: Callable[[Tree, Found], None] = lambda _tree, _found: None) -> Iterator[tuple[Tree, Found]]:
+        """Each file with the tree it lies in; where a name is taken in both, only the one below the root.
+
+        `entered` is told each directory before its files.
+        """
+        walks = [(self.tree, self.walk())]
         if self.blocked is not None:
-            for found in self.walk_blocked():
-                if found.kind is Kind.FILE and not self.taken(found.path):
-                    yield self.blocked, found
+            walks.append((self.blocked, self.walk_blocked()))
+        for tree, walk in walks:
+            for found in walk:
+                if found.kind is Kind.ENTERED:
+                    entered(tree, found)
+                elif found.kind is Kind.FILE and (tree is self.tree or not self.taken(found.path)):
+                    yield tree, found
 
     def taken(self, path: Path) -> bool:
         """True where anything at all lies under the name below the root; raises `ConnectorError` where nobody can tell."""

@@ -16,7 +16,7 @@ from retentiond_files.options import Content
 from retentiond_files.patterns import Path
 from retentiond_files.preflight import preflight
 from retentiond_files.records import Row, file_row, rows_at, rows_of, slices_in
-from retentiond_files.renamed import renamed, resliced
+from retentiond_files.renamed import Files, renamed, resliced, settled
 from retentiond_files.tree import Found, Tree
 
 PAGE = 1000
@@ -100,17 +100,18 @@ class FilesReader(Reader):
         if not refs:
             return set()
         if not self._dataset.by_line:
-            moved = renamed(self._dataset, [ref.fingerprint for ref in refs])
+            fingerprints = [ref.fingerprint for ref in refs]
+            moved = settled(self._dataset, lambda files: renamed(self._dataset, files, fingerprints))
             return {ref.key for ref in refs if ref.fingerprint in moved}
-        stands = resliced(self._rows(), refs) - self._twins
+        stands = settled(self._dataset, lambda files: resliced(self._rows(files), refs)) - self._twins
         return {ref.key for ref in refs if (ref.key[-1], ref.fingerprint) in stands}
 
     def _pages(self, rows: Iterator[Row]) -> Iterator[Sequence[RecordRef]]:
         while page := [row.ref(self._dataset.options.date_name) for row in itertools.islice(rows, PAGE)]:
             yield page
 
-    def _rows(self) -> Iterator[Row]:
-        for tree, found in self._dataset.files():
+    def _rows(self, files: Files | None = None) -> Iterator[Row]:
+        for tree, found in self._dataset.files() if files is None else files:
             yield from self._rows_of(tree, found)
 
     def _rows_of(self, tree: Tree, found: Found) -> list[Row]:

@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
 
-from retentiond.connector import RecordRef
+from retentiond.connector import RecordRef, TransientConnectorError
 from retentiond_files.dataset import Dataset
+from retentiond_files.failures import Astray
 from retentiond_files.records import STAMP, Row, stamp_of
+from retentiond_files.tree import Found, Tree
+
+T = TypeVar("T")
 
 
-def renamed(dataset: Dataset, fingerprints: Collection[str], *, blocked_too: bool = True) -> set[str]:
-    """Those fingerprints of files whose inode, size and mtime are found anywhere in the data set.
+Files = Iterator[tuple[Tree, Found]]
+
+WALKS = 3
+"""So often the files are looked at anew where their names change meanwhile."""
+
+
+def settled(dataset: Dataset, look: Callable[[Files], T]) -> T:
+    """What `look` makes of all files, none of them missed because it was renamed beside the walk.
+
+    Raises `TransientConnectorError` where names come and go all the time.
+    """
+    for _ in range(WALKS):
+        entered: list[tuple[Tree, Found]] = []
+        said = look(dataset.files(lambda *one: entered.append(one)))  # noqa: B023 - called before the next round
+        if not any(_changed(tree, found) for tree, found in entered):
+            return said
+    raise TransientConnectorError(
+        f"Files of {dataset.target} below {dataset.tree.place} are given other names all the time, so nobody can tell which are "
+        f"gone. Wait until their rotation is over."
+    )
+
+
+def _changed(tree: Tree, found: Found) -> bool:
+    """True where names came or went in a directory since it was entered."""
+    try:
+        with tree.directory(found.path) as handle:
+            now = os.fstat(handle)
+    except (FileNotFoundError, Astray):
+        return True
+    return (now.st_ino, now.st_mtime_ns) != (found.stat.st_ino, found.stat.st_mtime_ns)
+
+
+def renamed(dataset: Dataset, files: Files, fingerprints: Collection[str], *, blocked_too: bool = True) -> set[str]:
+    """Those fingerprints of files whose inode, size and mtime are found among `files`.
 
     A file that was copied, compressed or moved out of the data set is not found.
     """
     wanted = {fingerprint[:STAMP]: fingerprint for fingerprint in fingerprints}
     return {
         wanted[stamp]
-        for tree, found in dataset.files()
+        for tree, found in files
         if (blocked_too or tree is dataset.tree) and (stamp := stamp_of(found.stat)) in wanted
     }
 

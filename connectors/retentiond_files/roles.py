@@ -106,7 +106,7 @@ def _files(dataset: Dataset, refs: Sequence[RecordRef], act: Act, *, blocked_too
     """Act on each file; `changed` is the answer for one that is only gone from its name, as after a rotation."""
     answers = each_file(dataset, refs, act, blocked_too=blocked_too)
     missing = [ref.fingerprint for ref, answer in zip(refs, answers, strict=True) if answer.said is Answered.NOT_FOUND]
-    elsewhere = renamed(dataset, missing, blocked_too=blocked_too) if missing else set()
+    elsewhere = renamed(dataset, dataset.files(), missing, blocked_too=blocked_too) if missing else set()
     return [
         Answer.changed() if answer.said is Answered.NOT_FOUND and ref.fingerprint in elsewhere else answer
         for ref, answer in zip(refs, answers, strict=True)

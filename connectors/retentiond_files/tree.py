@@ -47,6 +47,8 @@ class Kind(StrEnum):
     """A directory, or file, on another file system, or a directory mounted from elsewhere; not entered."""
     STRAY = "stray"
     """A temporary file of ours that an interrupted act left."""
+    ENTERED = "entered"
+    """A directory of the tree, as it was before what lies in it was looked at."""
     KEPT = "kept"
     """A file of others that lost its name in a race and is no record; only a person knows where it belongs."""
 
@@ -89,6 +91,7 @@ class Tree:
         """
         levels = [_level(_open(".", _DIRECTORY, self.handle), ())]
         try:
+            yield Found(Kind.ENTERED, (), os.fstat(levels[0][0]))
             while levels:  # no recursion: how deep a tree is, others decide
                 handle, above, entries = levels[-1]
                 try:
@@ -111,6 +114,7 @@ class Tree:
                         yield inner
                     elif inner is not None:
                         levels.append(_level(inner, path))
+                        yield Found(Kind.ENTERED, path, os.fstat(inner))
         finally:
             for level in levels:
                 _leave(level)

@@ -8,7 +8,7 @@ import gzip
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,8 @@ from support.nobody import as_nobody
 
 from retentiond.connector import Answer, Answered, ConnectorError, How, Presence, TransientConnectorError
 from retentiond_files import connector, exchange, rewrite, session
-from retentiond_files.tree import file_system
+from retentiond_files.dataset import Dataset
+from retentiond_files.tree import Found, Tree, file_system
 
 
 @pytest.fixture
@@ -451,3 +452,31 @@ def test_a_root_that_is_a_symlink_or_missing_is_an_error(tmp_path: Path, root: P
         lines_world(tmp_path / "link").count()
     with pytest.raises(ConnectorError, match="cannot be opened: No such file or directory"):
         lines_world(tmp_path / "none").count()
+
+
+@pytest.mark.parametrize("record", ["file", "line"])
+@pytest.mark.parametrize("restless", [False, True])
+def test_a_file_that_a_listing_misses_because_it_is_renamed_beside_it_is_not_called_absent(
+    root: Path, monkeypatch: pytest.MonkeyPatch, record: str, *, restless: bool
+) -> None:
+    world = files_world(root) if record == "file" else lines_world(root)
+    path = world.write("sub/a.log", [line(hours(1)[0])])
+    due = world.find()
+    rotated = [path.rename(root / "a.log.1")]
+    real = Dataset.files
+
+    def missed(
+        self: Dataset, entered: Callable[[Tree, Found], None] = lambda _tree, _found: None
+    ) -> Iterator[tuple[Tree, Found]]:
+        for one in real(self, entered):
+            if len(rotated) == 1 or restless:
+                rotated.append(rotated[-1].rename(root / f"a.log.{len(rotated) + 1}"))
+            else:
+                yield one
+
+    monkeypatch.setattr(Dataset, "files", missed)
+    if restless:
+        with pytest.raises(TransientConnectorError, match="given other names all the time"):
+            world.present(due)
+    else:
+        assert world.present(due) == [Presence.PRESENT]
