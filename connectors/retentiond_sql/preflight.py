@@ -77,7 +77,8 @@ def dangers(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, .
         findings.append(
             Finding(
                 f"Our role sees only some of the server's tables, so nobody can tell whether a foreign key would take further "
-                f"rows along with records of {layout.target}. GRANT REFERENCES ON *.* to it, which shows tables but no rows."
+                f"rows along with records of {layout.target}. GRANT REFERENCES ON *.* to it, which shows tables but no rows.",
+                of_rights=True,
             )
         )
     return findings

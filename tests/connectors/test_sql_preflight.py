@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.services import Server
+from support.services import Server, serving_mariadb
 from support.sql_world import ANONYMIZE, BLOCK, CUSTOMERS, DELETE, World, before, dataset, only_on, opened
 
 from retentiond.connector import Action, ConnectorError
@@ -350,3 +350,16 @@ def test_a_server_that_may_forget_is_told_of(shop: World) -> None:
 def test_grants_are_read_as_mariadb_writes_them(line: str, right: str, table: str, columns: tuple[str, ...], held: bool) -> None:
     grant_read = parse_grant(line)
     assert granted([grant_read] if grant_read else [], right, "shop", table, columns) is held
+
+
+def test_where_a_server_keeps_no_grants_everybody_has_them() -> None:
+    """As with servers that are started for a trial."""
+    serving = serving_mariadb("--skip-grant-tables")
+    server = next(serving)
+    try:
+        server.execute("CREATE DATABASE trial")
+        for trial in opened(server.admin.set(database="trial")):
+            trial.do(CUSTOMERS)
+            assert findings(trial) == ""
+    finally:
+        serving.close()

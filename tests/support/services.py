@@ -194,6 +194,11 @@ def _number(version: str) -> tuple[int, ...]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[Server]:
     """A MariaDB server of this test session."""
+    yield from serving_mariadb()
+
+
+def serving_mariadb(*more: str) -> Generator[Server]:
+    """A MariaDB server, with `more` on its command line."""
     install, mariadbd = _program("mariadb-install-db"), _program("mariadbd")
     if install is None or mariadbd is None:
         missing("MariaDB")
@@ -224,6 +229,7 @@ def mariadb_server() -> Iterator[Server]:
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-buffer-pool-size=32M",
         "--skip-log-bin",
+        *more,
     ]
     url = sa.URL.create("mysql+pymysql", "root", host="localhost", database="mysql", query={"unix_socket": str(door)})
     process = _serve(command, folder, owner, url, door, signal.SIGTERM)
