@@ -130,7 +130,7 @@ def restart(world: World) -> None:
     """What a start does before any new work: resolve what is in doubt."""
     workplace = read_workplace(load_settings(world.settings))
     with open_evidence(workplace.settings, _now()) as evidence:
-        resolved = reconcile(evidence.log, workplace.targets, workplace.settings.retry, _now, time.sleep)
+        resolved = reconcile(evidence.log, workplace.targets, workplace.settings.retry, _now, time.sleep, [])
         assert not [one for one in resolved if one.unresolved]
 
 

@@ -107,8 +107,8 @@ def test_one_place_reads_the_clock() -> None:
     assert set(found) == READS_THE_CLOCK, found
 
 
-HANDLES_EVERYTHING = {"src/retentiond/cli/main.py", "src/retentiond/daemon/work.py"}
-"""One handler in the command line, one for the daemon's runs."""
+HANDLES_EVERYTHING = {"src/retentiond/cli/main.py", "src/retentiond/daemon/work.py", "src/retentiond/engine/isolation.py"}
+"""One in the command line, one for the daemon's runs, and one that puts a bug aside until the other rules had their turn."""
 
 
 def swallows(handler: ast.ExceptHandler) -> bool:
@@ -120,7 +120,7 @@ def swallows(handler: ast.ExceptHandler) -> bool:
     return broad and not raises_on
 
 
-def test_two_places_catch_everything_and_no_others() -> None:
+def test_three_places_catch_everything_and_no_others() -> None:
     found = {
         path for path, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and swallows(node)
     }

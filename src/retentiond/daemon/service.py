@@ -153,7 +153,10 @@ class Service:
             return
         work, self.work = self.work, None
         work.join()
-        error = work.error
+        if work.report is not None:
+            self.remark = f"Last run: {work.report.status.value}."
+            _log_report(work.report)
+        error = work.error or next(iter(work.report.bugs if work.report else ()), None)
         if error is not None and (isinstance(error, AuditError) or not isinstance(error, RetentiondError)):
             get_logger().critical("stopped", exc_info=error)
             self.notifier.stopping(f"Stopped by {type(error).__name__}; see the journal.")
@@ -164,9 +167,6 @@ class Service:
             self.retry_at = utc_now() + TRY_AGAIN
             self.remark = "The last run could not be made; see the journal."
             get_logger().error("run not made", exc_info=error, again=self.retry_at)
-        elif work.report is not None:
-            self.remark = f"Last run: {work.report.status.value}."
-            _log_report(work.report)
         self._tell()
 
     def _stop(self) -> None:

@@ -11,6 +11,7 @@ from retentiond.connector.api import Reader
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import open_role
 from retentiond.engine.failpoint import failpoint
+from retentiond.engine.isolation import attempted
 from retentiond.engine.outcome import probed
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import Reconciled
@@ -25,9 +26,18 @@ def reconcile(
     retry: Retry,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
+    bugs: list[Exception],
 ) -> tuple[Reconciled, ...]:
-    """Resolve every open batch of the log by reading back, record by record; what cannot be read stays open."""
-    return tuple(_resolve(log, batch, targets, retry, clock, sleep) for batch in log.open_batches())
+    """Resolve every open batch of the log by reading back, record by record; what cannot be read stays open.
+
+    So does one whose look-up a bug ends, which is added to `bugs`.
+    """
+
+    def resolved(batch: OpenBatch) -> Reconciled:
+        found = attempted(lambda: _resolve(log, batch, targets, retry, clock, sleep), bugs)
+        return found or _unresolved(batch, f"a bug ended its look-up ({type(bugs[-1]).__name__}).")
+
+    return tuple(resolved(batch) for batch in log.open_batches())
 
 
 def _resolve(
@@ -41,22 +51,21 @@ def _resolve(
     target, action = Target(batch.intent.system, batch.intent.dataset), batch.intent.action
     bound = targets.get(target)
     if bound is None:
-        return Reconciled(
-            batch.batch,
-            target,
-            action,
-            {},
-            f"The settings no longer know {target}, of which a batch was interrupted. "
-            f"Add it again, so that the batch can be looked up.",
-        )
+        return _unresolved(batch, f"the settings no longer know {target}. Add it again.")
     try:
         outcomes = patiently(lambda: look(bound, action, batch.records), retry, sleep)
     except (ConnectorError, ConfigurationError) as error:
-        return Reconciled(batch.batch, target, action, {}, f"An interrupted batch of {target} cannot be looked up. {error}")
+        return _unresolved(batch, f"{error}")
     failpoint("resolve")
     log.conclude(batch, outcomes, clock(), resolved=True)
     failpoint("resolved")
     return Reconciled(batch.batch, target, action, Counter(outcome.kind for outcome in outcomes))
+
+
+def _unresolved(batch: OpenBatch, why: str) -> Reconciled:
+    target = batch.intent.target
+    told = f"An interrupted batch of {target} cannot be looked up: {why}"
+    return Reconciled(batch.batch, target, batch.intent.action, {}, told)
 
 
 def look(bound: BoundTarget, action: Action, refs: Sequence[RecordRef]) -> list[Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
@@ -20,6 +21,7 @@ from retentiond.engine.evidence import Evidence
 from retentiond.engine.executor import Means, execute
 from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
+from retentiond.engine.isolation import attempted
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
 from retentiond.engine.spool import Spool, open_spool
@@ -95,7 +97,8 @@ def run(
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
     store.close_abandoned_runs(clock())
-    reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep)
+    bugs: list[Exception] = []
+    reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep, bugs)
     approved = bool(doubted) and clock_approved(store, reading.at)
     believed = not doubted or approved
     number = str(uuid.uuid4())
@@ -126,7 +129,13 @@ def run(
             elif not believed:
                 result = StepResult.of(assignment, action, Status.REFUSED, None, *doubted)
             else:
-                result = _step(this, assignment, action)
+                result = attempted(partial(_step, this, assignment, action), bugs) or StepResult.of(
+                    assignment,
+                    action,
+                    Status.FAILED,
+                    None,
+                    f"A bug ended this step ({type(bugs[-1]).__name__}); please report it.",
+                )
             results.append(result)
             store.record_result(number, _row(result), clock())
 
@@ -137,7 +146,7 @@ def run(
     log.checkpoint(ended)
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
-    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled)
+    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs))
 
 
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:

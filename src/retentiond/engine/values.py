@@ -143,10 +143,14 @@ class RunReport:
     status: Status
     steps: tuple[StepResult, ...]
     reconciled: tuple[Reconciled, ...] = ()
+    bugs: tuple[Exception, ...] = field(default=(), repr=False)
+    """What ended some of the steps though nobody raised it on purpose; whoever made the run raises the first."""
 
     @property
     def exit_status(self) -> int:
-        """0 done, 1 something failed, 4 refused by a guard or not approved, 130 interrupted."""
+        """0 done, 1 something failed, 3 a bug, 4 refused by a guard or not approved, 130 interrupted."""
+        if self.bugs:
+            return 3
         statuses = {step.status for step in self.steps}
         if any(one.unresolved for one in self.reconciled) or statuses & {Status.FAILED, Status.INCOMPLETE}:
             return 1

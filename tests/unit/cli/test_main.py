@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.program import NEW, open_office
 
 from retentiond import __version__
 from retentiond.cli import connectors as command
+from retentiond.cli import run
 from retentiond.cli.main import main
+from retentiond.engine.runner import run as run_once
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, GuardRefused, PermitError, Problem, StateError
 
 CANARY = "anna.beispiel@kunden.example"
@@ -121,3 +125,16 @@ def test_help_is_plain_text_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_schema_of_policies_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["properties"]["rules"]
+
+
+def test_a_bug_in_one_step_is_told_after_the_report_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run, "run_once", lambda *args, **more: replace(run_once(*args, **more), bugs=(KeyError(CANARY),)))
+    office = open_office(tmp_path, [("a", NEW)])
+    assert main(["--settings", str(office.settings), "run"]) == 3
+    told = capsys.readouterr()
+    assert "letter" in told.out
+    assert "This is a bug in retentiond (KeyError)" in told.err
+    assert CANARY not in told.out + told.err

@@ -64,6 +64,7 @@ class Runs:
     def __init__(self) -> None:
         self.triggers: list[str] = []
         self.raises: list[BaseException | None] = []
+        self.bugs: tuple[Exception, ...] = ()
         self.hooks: Hooks | None = None
         self.begun = threading.Event()
         self.may_end = threading.Event()
@@ -78,7 +79,7 @@ class Runs:
         if error is not None:
             raise error
         now = datetime.now(UTC)
-        return RunReport("r", trigger, now, now, now, Status.INTERRUPTED if hooks.stop() else Status.DONE, ())
+        return RunReport("r", trigger, now, now, now, Status.INTERRUPTED if hooks.stop() else Status.DONE, (), bugs=self.bugs)
 
     def held_up(self) -> Word | None:
         """A step: wait until the run is under way."""
@@ -251,6 +252,21 @@ def test_a_log_that_cannot_be_trusted_and_a_bug_end_the_service(
         service.loop()
     service.close()
     assert any(line.startswith("STATUS=Stopped by") for line in ear.listen())
+
+
+def test_a_bug_in_a_step_ends_the_service_after_the_run_was_told(
+    clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = Runs()
+    runs.bugs = (ZeroDivisionError("a bug"),)
+    script = Script(later(clock, hours=16))
+    script.steps.append(script.run_ends)
+    service = service_of(workplace, script, runs, ear)
+    with pytest.raises(ZeroDivisionError):
+        service.loop()
+    service.close()
+    told = capsys.readouterr().err
+    assert told.index("run ended") < told.index("stopped")
 
 
 @pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit()])

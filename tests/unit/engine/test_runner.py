@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from retentiond.engine.evidence import open_evidence
 from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
-from retentiond.model.record import Action, OutcomeKind, Target
+from retentiond.model.record import Action, OutcomeKind, Presence, Target
 from retentiond.store import Approval, PlanHeader
 from retentiond.testing import When
 from retentiond.testing.memory import MemoryDeleter, MemoryReader
@@ -362,6 +362,35 @@ class TestTrouble:
         monkeypatch.setattr(MemoryReader, "count", count)
         with pytest.raises(RuntimeError, match="tried to end the program"):
             bench.run()
+
+    def test_a_bug_in_one_connector_keeps_no_other_rule_from_its_turn_and_ends_the_run_as_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        orders = rule("shop.orders", system="shop", dataset="orders", starts="ordered")
+        bench = Workbench(tmp_path, rule(), orders)
+        fill(bench)
+        bench.shop.put("orders", "1", {"ordered": bench.now - 400 * DAY})
+        bench.approve()
+        real = MemoryReader.present
+
+        def present(self: MemoryReader, refs: Sequence[RecordRef]) -> list[Presence]:
+            if self._dataset == "leads":
+                raise ZeroDivisionError(refs[0].key[0])
+            return real(self, refs)
+
+        monkeypatch.setattr(MemoryReader, "present", present)
+        for _ in range(2):  # the second run cannot look up what the first left in doubt either
+            report = bench.run()
+            assert {type(bug) for bug in report.bugs} == {ZeroDivisionError}
+            assert report.exit_status == 3
+            assert bench.shop.keys("orders") == set()
+        assert report.reconciled[0].unresolved == (
+            "An interrupted batch of crm/leads cannot be looked up: a bug ended its look-up (ZeroDivisionError)."
+        )
+        assert bench.problems() == ()
+        monkeypatch.undo()
+        assert bench.run().exit_status == 0
+        assert old(bench) == set()
 
     def test_too_many_failures_end_the_step(self, tmp_path: Path) -> None:
         bench = Workbench(tmp_path, more="guards: {errors: 3}", batch_size=2)
