@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -34,15 +35,13 @@ def locked(file: str) -> set[str]:
 
 def tree() -> list[Path]:
     """Every text file that is in version control, or would be."""
-    # A clone without git, or an unpacked archive, is walked instead.
-    done = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
-    listed = (
-        [ROOT / line for line in done.stdout.splitlines()]
-        if done.returncode == 0
-        else [path for path in ROOT.rglob("*") if not {".venv", ".git", "__pycache__"} & set(path.parts)]
-    )
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True) if shutil.which("git") else None
+    if done is not None and done.returncode == 0:
+        listed = [ROOT / line for line in done.stdout.splitlines()]
+    else:  # a machine without git, or an unpacked archive
+        ignored = {".git", *(line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines())}
+        listed = [path for path in ROOT.rglob("*") if not ignored & set(path.relative_to(ROOT).parts)]
     return [path for path in listed if path.is_file() and b"\0" not in path.read_bytes()]
 
 
