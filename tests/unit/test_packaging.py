@@ -157,18 +157,24 @@ def test_the_scheduler_is_one_that_survives_summer_time() -> None:
     assert "apscheduler>=3.11.2,<4" in PROJECT["project"]["dependencies"]
 
 
+# Written in pieces, so that this file does not name them either.
 ELSEWHERE = re.compile(
-    r"\.\./shared\b|/work/(?:main|shared)|/root/|/opt/(?:pypi|wheels)|files\.pythonhosted|\bpypi\.org|[a-z]-index-url"
+    r"\.\./"
+    r"shared\b|/wo"
+    r"rk/(?:main|shared)|/ro"
+    r"ot/|/opt/(?:py"
+    r"pi|wheels)|files\.python"
+    r"hosted|\bpyp"
+    r"i\.org|[a-z]-index-url"
 )
 
 
 def test_nothing_in_the_tree_names_a_machine_or_an_index() -> None:
-    ours = Path(__file__)
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in tree()
-        if path != ours and path.suffix != ".lock"
+        if path.suffix != ".lock"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if ELSEWHERE.search(line.replace("--no-emit-index-url", ""))
+        if ELSEWHERE.search(line.replace("--no-emit-index-url", "").replace("[a-z]-index-url", ""))
     ]
     assert found == []
