@@ -10,7 +10,6 @@ from retentiond.connector.registry import BoundTarget, bind, connectors
 from retentiond.engine.assignment import Assignment, assign
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
-from retentiond.policy.cases import check_cases
 from retentiond.policy.digest import policy_digest
 from retentiond.policy.load import LoadedPolicy, load
 from retentiond.settings import Settings
@@ -50,8 +49,6 @@ def read_workplace(settings: Settings, available: Mapping[str, Connector] | None
         problems += _problems(error)
     try:
         policies = load(settings.policies)
-        # A rule that does not come out as its own worked cases say is not what somebody meant; it must not even plan.
-        problems += [problem for loaded in policies for problem in check_cases(loaded)]
     except ConfigurationError as error:
         problems += _problems(error)
     if problems:

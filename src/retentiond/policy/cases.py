@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,8 +11,7 @@ from retentiond.errors import Problem
 from retentiond.model.decision import Decision, decide, searches, steps
 from retentiond.model.due import LAST_MOMENT
 from retentiond.model.record import Action, Dates, Moment
-from retentiond.model.rule import KEPT, Rule
-from retentiond.policy.load import LoadedPolicy
+from retentiond.model.rule import KEPT, Policy, Rule
 
 _INSTANT = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
@@ -27,27 +26,27 @@ _STARTS: tuple[Moment, ...] = (
 )
 
 
-def check_cases(loaded: LoadedPolicy) -> list[Problem]:
-    """Try every rule of a policy; return what does not come out as declared, or as it must.
+def check_cases(policy: Policy, placed: Callable[[Loc], str]) -> list[Problem]:
+    """Try every rule of a policy; return what does not come out as declared, or as it must. `placed` tells where it is written.
 
     A declared case must be due exactly at its moment: kept one day and one microsecond before, found and due at it.
     The same is tried with generated dates; a problem there is a defect of retentiond, not of the policy.
     """
     problems: list[Problem] = []
-    for number, rule in enumerate(loaded.policy.rules):
+    for number, rule in enumerate(policy.rules):
         place: Loc = ("rules", number)
         for index, case in enumerate(rule.cases):
             loc = (*place, "cases", index)
             dates = rule.case_dates(case)
             found = [
-                *_declared(rule, loaded.policy.zone, dates, case.due, case.blocked),
-                *_sharp(rule, loaded.policy.zone, dates),
+                *_declared(rule, policy.zone, dates, case.due, case.blocked),
+                *_sharp(rule, policy.zone, dates),
             ]
-            problems += [Problem(loaded.place(loc), dotted(loc), what) for what in found]
+            problems += [Problem(placed(loc), dotted(loc), what) for what in found]
         problems += [
-            Problem(loaded.place(place), dotted(place), f"{what} (a generated case; this is a defect of retentiond)")
+            Problem(placed(place), dotted(place), f"{what} (a generated case; this is a defect of retentiond)")
             for start in _STARTS
-            for what in _sharp(rule, loaded.policy.zone, dict.fromkeys(rule.date_names, start))
+            for what in _sharp(rule, policy.zone, dict.fromkeys(rule.date_names, start))
         ]
     return problems
 

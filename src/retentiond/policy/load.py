@@ -10,6 +10,7 @@ from retentiond.document import Document, Loc, build, read
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
 from retentiond.model.rule import Policy, Rule
+from retentiond.policy.cases import check_cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,18 @@ class LoadedPolicy:
 def load(path: Path) -> tuple[LoadedPolicy, ...]:
     """Read the policy file `path`, or every `*.yaml` directly in the folder `path`, by name; hidden files are ignored.
 
-    Raises `ConfigurationError` with all problems of all files. A folder without a policy is an error.
+    Raises `ConfigurationError` with all problems of all files, cases that do not hold included.
+    A folder without a policy is an error.
     """
     problems: list[Problem] = []
     loaded: list[LoadedPolicy] = []
     for file in _files(path, problems):
         try:
             document = read(file)
-            loaded.append(LoadedPolicy(build(document, Policy), file, document.digest, document))
+            one = LoadedPolicy(build(document, Policy), file, document.digest, document)
+            # A rule that does not come out as its own worked cases say is not what somebody meant; nothing may go by it.
+            problems += check_cases(one.policy, one.place)
+            loaded.append(one)
         except ConfigurationError as error:
             problems += error.problems
     problems += _twice(loaded)

@@ -1,4 +1,7 @@
-"""A key that is dropped, misspelt or written twice makes a policy fail to load, or select less. Never more, never earlier."""
+"""A key that is dropped, misspelt or written twice makes a policy fail to load, or select less. Never more, never earlier.
+
+So does one that is called what another key is called, where the rule has cases: only they tell what was meant.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from retentiond.document import Loc, dotted, read
+from retentiond.document.building import _allowed, _model_at
 from retentiond.errors import ConfigurationError
 from retentiond.model.decision import decide
 from retentiond.model.record import Action, Dates, Moment
@@ -143,6 +147,24 @@ def test_a_misspelt_key_is_refused(path: Path, loc: Loc, tmp_path: Path) -> None
     assert _loaded(_written(_misspelt(read(path).data, loc)), tmp_path) is None
 
 
+def _other_keys(path: Path, loc: Loc) -> list[str]:
+    """What the key could be called instead, if it were meant for something else."""
+    data = read(path).data
+    model = _model_at(Policy, loc[:-1])
+    return [] if model is None else [name for name in _allowed(model) if name not in _holder(data, loc)]
+
+
+@pytest.mark.parametrize(("path", "loc"), ALL, ids=IDS)
+def test_a_key_renamed_to_another_never_makes_a_rule_select_more_or_earlier(path: Path, loc: Loc, tmp_path: Path) -> None:
+    for name in _other_keys(path, loc):
+        mutant = deepcopy(read(path).data)
+        holder = _holder(mutant, loc)
+        holder[name] = holder.pop(loc[-1])
+        policy = _loaded(_written(mutant), tmp_path)
+        if policy is not None:
+            _assert_selects_no_more(policy, path)
+
+
 @pytest.mark.parametrize(("path", "loc"), ALL, ids=IDS)
 def test_a_key_written_twice_is_refused(path: Path, loc: Loc, tmp_path: Path) -> None:
     assert _loaded(_twice(path, loc), tmp_path) is None
@@ -157,19 +179,15 @@ def test_the_keys_that_may_be_dropped_are_only_those_that_never_loosen_a_rule(tm
     droppable = {str(loc[-1]) for path, loc in ALL if _loaded(_written(_dropped(read(path).data, loc)), tmp_path) is not None}
     assert droppable == {
         "basis",  # of a rule or bound: told only
-        "block_after",
         "blocked",  # of a case
         "cases",
         "count_start_day",
-        "delete_after",  # beside a cap, where there is no duty
         "delete_by",
         "else",
         "note",
         "notice",  # of a rule
         "optional",
         "received_on",  # of a case
-        "issued_on",
-        "settled_on",
     }
 
 
