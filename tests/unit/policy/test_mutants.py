@@ -25,7 +25,8 @@ from retentiond.model.record import Action, Dates, Moment
 from retentiond.model.rule import Policy, Rule
 from retentiond.policy.load import load
 
-SAMPLES = sorted((Path(__file__).parents[2] / "data/policies").glob("*.yaml"))
+ROOT = Path(__file__).parents[3]
+SAMPLES = [*sorted((ROOT / "tests/data/policies").glob("*.yaml")), *sorted((ROOT / "policies/demo").glob("*.yaml"))]
 BASES: tuple[Moment | None, ...] = (
     None,
     date(2024, 2, 29),
@@ -132,7 +133,7 @@ def _assert_selects_no_more(mutant: Policy, path: Path) -> None:
 
 
 ALL = [(path, loc) for path in SAMPLES for loc in _keys(read(path).data)]
-IDS = [f"{path.stem}: {dotted(loc)}" for path, loc in ALL]
+IDS = [f"{path.parent.parent.name}/{path.stem}: {dotted(loc)}" for path, loc in ALL]
 
 
 @pytest.mark.parametrize(("path", "loc"), ALL, ids=IDS)
@@ -188,6 +189,7 @@ def test_the_keys_that_may_be_dropped_are_only_those_that_never_loosen_a_rule(tm
         "notice",  # of a rule
         "optional",
         "received_on",  # of a case
+        "settled_on",
     }
 
 
