@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
-from retentiond.connector import RecordRef, TransientConnectorError
+from retentiond.connector import RecordRef
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray
 from retentiond_files.records import STAMP, Row, stamp_of
@@ -18,23 +18,21 @@ T = TypeVar("T")
 Files = Iterator[tuple[Tree, Found]]
 
 WALKS = 3
-"""So often the files are looked at anew where their names change meanwhile."""
+"""So often the files are looked through where names come or go meanwhile."""
 
 
-def settled(dataset: Dataset, look: Callable[[Files], T]) -> T:
-    """What `look` makes of all files, none of them missed because it was renamed beside the walk.
+def settled(dataset: Dataset, look: Callable[[Files], set[T]]) -> set[T]:
+    """All that `look` finds among all files, and again where names changed meanwhile: a listing misses what is renamed beside it.
 
-    Raises `TransientConnectorError` where names come and go all the time.
+    Where names change all the time, it would take a file that is renamed beside each of the looks to be missed.
     """
+    found: set[T] = set()
     for _ in range(WALKS):
         entered: list[tuple[Tree, Found]] = []
-        said = look(dataset.files(lambda *one: entered.append(one)))  # noqa: B023 - called before the next round
-        if not any(_changed(tree, found) for tree, found in entered):
-            return said
-    raise TransientConnectorError(
-        f"Files of {dataset.target} below {dataset.tree.place} are given other names all the time, so nobody can tell which are "
-        f"gone. Wait until their rotation is over."
-    )
+        found |= look(dataset.files(lambda *one: entered.append(one)))  # noqa: B023 - called before the next round
+        if not any(_changed(tree, one) for tree, one in entered):
+            break
+    return found
 
 
 def _changed(tree: Tree, found: Found) -> bool:

@@ -55,7 +55,7 @@ def _resolve(
     try:
         outcomes = patiently(lambda: look(bound, action, batch.records), retry, sleep)
     except (ConnectorError, ConfigurationError) as error:
-        return _unresolved(batch, f"{error}")
+        return _unresolved(batch, str(error))
     failpoint("resolve")
     log.conclude(batch, outcomes, clock(), resolved=True)
     failpoint("resolved")
