@@ -162,6 +162,8 @@ def _awaits(row: Row, action: Action) -> bool:
             return not row.blocked
         case Action.ANONYMIZE:
             return row.whole_addresses
+        case Action.UNBLOCK:
+            return row.blocked
 
 
 def _order(row: Row) -> tuple[int, float]:

@@ -26,7 +26,8 @@ from retentiond.errors import (
     OutcomeUnknownError,
     TransientConnectorError,
 )
-from retentiond.model.record import Action, Cutoff, Dates, How, Moment, Presence, RecordRef, Target
+from retentiond.model.record import Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
+from retentiond.model.subject import Subject, subject
 from retentiond.secret import Secret
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Cutoff",
     "Dates",
     "Deleter",
+    "Fact",
     "Finding",
     "How",
     "Moment",
@@ -53,7 +55,9 @@ __all__ = [
     "Reader",
     "RecordRef",
     "Secret",
+    "Subject",
     "Target",
     "TargetOptions",
     "TransientConnectorError",
+    "subject",
 ]

@@ -12,8 +12,9 @@ from typing import Any, Self, final
 from pydantic import BaseModel, ConfigDict
 
 from retentiond.connector.permit import Permit
-from retentiond.errors import OutcomeUnknownError
+from retentiond.errors import ConnectorError, OutcomeUnknownError
 from retentiond.model.record import CLAIMS, FAILURE_CODES, Action, Cutoff, How, Presence, RecordRef, Target
+from retentiond.model.subject import Subject
 
 MOST_ROWS = 2**53
 """So many rows no record has."""
@@ -99,7 +100,13 @@ class Offer:
     dates: frozenset[str]
     """The dates that a rule may start from."""
     actions: frozenset[Action]
-    """The actions that its options prepare."""
+    """The actions that its options prepare; `UNBLOCK` is none of them: it comes with the blocker, where it can be undone."""
+    facts: frozenset[str] = frozenset()
+    """The facts that a rule may ask for."""
+    subjects: frozenset[str] = frozenset()
+    """The kinds of identifiers by which a person's records are found (`Reader.about`)."""
+    computed: frozenset[str] = frozenset()
+    """Those of `dates` that are worked out from other records: they decide, but no search can be led by them."""
 
 
 class Reader(ABC):
@@ -146,6 +153,17 @@ class Reader(ABC):
     @abstractmethod
     def explain(self, key: tuple[str, ...]) -> RecordRef | None:
         """The record under `key` as it is now; None where there is none."""
+
+    def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+        """Yield, in pages, each record whose `subjects` hold exactly `person`, blocked and undated ones included.
+
+        Never by a part of an identifier. Raises `ConnectorError` (`unsupported`) where the data set knows no such kind.
+        """
+        raise ConnectorError(f"This data set cannot be searched by {person.kind}.", "unsupported")
+
+    def coverage(self) -> Sequence[Finding]:
+        """Findings about what no data set of the settings, or more than one, claims of the place this one lies in."""
+        return ()
 
     def now(self) -> datetime | None:
         """The system's own clock, aware UTC; None where it has none that can be asked."""
@@ -227,9 +245,19 @@ class Blocker(_Acting, ABC):
         self._spend(Action.BLOCK, refs, permit)
         return self._checked(refs, self._block(refs))
 
+    @final
+    def unblock(self, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
+        """Spend the permit and give exactly `refs` back to normal work; one answer per record, in order."""
+        self._spend(Action.UNBLOCK, refs, permit)
+        return self._checked(refs, self._unblock(refs))
+
     @abstractmethod
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
         """Block exactly `refs`; the same promises as `Deleter._delete`. Already blocked is `Answer.not_found`."""
+
+    def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        """Unblock exactly `refs`; the same promises. Not blocked is `Answer.not_found`. Left out where it cannot be undone."""
+        return [Answer.failed("unsupported")] * len(refs)
 
 
 class Anonymizer(_Acting, ABC):
@@ -267,6 +295,8 @@ class Connector:
     anonymizer: Callable[[Any, Any, Target], Anonymizer] | None = None
     copies: Callable[[Any, Any], Sequence[Copy]] = lambda _connection, _options: ()
     """(connection, options) -> the copies that outlive a delete here."""
+    beside: Callable[[Any, Any, Sequence[tuple[Target, Any]]], Any] = lambda _connection, options, _others: options
+    """(connection, options, the other data sets of the system) -> options that know of them, to notice contested records."""
     key: Callable[[str], tuple[str, ...]] = lambda text: (text,)
     """What a person types for a record's key -> its components."""
     batch_size: int = 1000

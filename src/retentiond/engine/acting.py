@@ -20,17 +20,19 @@ def open_role(target: BoundTarget, action: Action) -> Role:
     match action:
         case Action.DELETE:
             return target.deleter()
-        case Action.BLOCK:
+        case Action.BLOCK | Action.UNBLOCK:
             return target.blocker()
         case Action.ANONYMIZE:
             return target.anonymizer()
 
 
-def act(role: Role, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
-    """Spend the permit and have the role act on `refs`."""
+def act(role: Role, action: Action, refs: Sequence[RecordRef], permit: Permit) -> list[Answer]:
+    """Spend the permit and have the role do `action` to `refs`."""
     match role:
         case Deleter():
             return role.delete(refs, permit)
+        case Blocker() if action is Action.UNBLOCK:
+            return role.unblock(refs, permit)
         case Blocker():
             return role.block(refs, permit)
         case Anonymizer():

@@ -140,7 +140,7 @@ def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     action, target, refs = means.action, means.target.target, opened.records
 
     def attempt() -> list[Answer]:
-        return act(role, refs, Permit(opened.batch, action, target, refs))
+        return act(role, action, refs, Permit(opened.batch, action, target, refs))
 
     try:
         answers = patiently(attempt, means.retry, means.sleep)

@@ -11,6 +11,7 @@ WISHED = {
     Action.DELETE: frozenset({Presence.ABSENT}),
     Action.BLOCK: frozenset({Presence.BLOCKED}),
     Action.ANONYMIZE: frozenset({Presence.ANONYMIZED}),
+    Action.UNBLOCK: frozenset({Presence.PRESENT}),
 }
 """What a read-back has to see before an act of ours counts as confirmed."""
 

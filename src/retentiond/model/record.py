@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from retentiond.model.subject import Subject
+
 Moment = datetime | date
 """A known date of a record: an aware UTC `datetime` for an instant, a plain `date` for a legal date."""
 
 Dates = Mapping[str, Moment | None]
 """The dates a data set offers for one record, by the name the data set gives them; None where unknown."""
+
+
+Fact = bool | int | str | None
+"""A named value that decides besides the dates; None where it is unknown."""
 
 
 class Action(StrEnum):
@@ -20,6 +26,8 @@ class Action(StrEnum):
     DELETE = "delete"
     BLOCK = "block"
     ANONYMIZE = "anonymize"
+    UNBLOCK = "unblock"
+    """Gives a blocked record back to normal work; only ever at a person's word, never by a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,12 @@ class RecordRef:
     """True where the record is blocked now."""
     rows: int = 1
     """How many rows, lines or parts go with this record."""
+    facts: Mapping[str, Fact] = field(default_factory=dict, repr=False)
+    """The facts that the data set offers, by name. Part of what the fingerprint covers."""
+    subjects: frozenset[Subject] = field(default_factory=frozenset, repr=False)
+    """Whom the record is about, each identifier normalized. Personal data. Part of what the fingerprint covers."""
+    contested: bool = False
+    """True where another data set of the same system holds the record, too: then nothing may be done by either one's rule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,12 @@ OUTCOMES: Mapping[OutcomeKind, str] = {
     OutcomeKind.FAILED: "not done",
 }
 
-DONE: Mapping[Action, str] = {Action.DELETE: "deleted", Action.BLOCK: "blocked", Action.ANONYMIZE: "anonymized"}
+DONE: Mapping[Action, str] = {
+    Action.DELETE: "deleted",
+    Action.BLOCK: "blocked",
+    Action.ANONYMIZE: "anonymized",
+    Action.UNBLOCK: "unblocked",
+}
 """What a record is after the action."""
 
 REASONS: Mapping[Reason, str] = {
