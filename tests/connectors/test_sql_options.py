@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from support.sql_world import dataset
 
-from retentiond.connector import Action, Copy
+from retentiond.connector import RULED, Copy
 from retentiond_sql import connector
 from retentiond_sql.options import SqlConnection, SqlDataset
 
@@ -107,7 +107,7 @@ def test_offers_what_the_options_prepare() -> None:
     here = SqlConnection(url="sqlite:////x.db")
     assert connector.offer(here, dataset()).actions == {Action.DELETE}
     prepared = dataset(block={"flag": {"b": True}}, anonymize={"columns": {"a": None}, "marker": {"c": 1}})
-    assert connector.offer(here, prepared).actions == set(Action)
+    assert connector.offer(here, prepared).actions == set(RULED)
     assert connector.offer(here, prepared).dates == {"closed"}
 
 

@@ -26,11 +26,12 @@ from retentiond.errors import (
     OutcomeUnknownError,
     TransientConnectorError,
 )
-from retentiond.model.record import Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
+from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
 from retentiond.model.subject import Subject, subject
 from retentiond.secret import Secret
 
 __all__ = [
+    "RULED",
     "Action",
     "Anonymizer",
     "Answer",

@@ -30,6 +30,10 @@ class Action(StrEnum):
     """Gives a blocked record back to normal work; only ever at a person's word, never by a rule."""
 
 
+RULED = (Action.DELETE, Action.BLOCK, Action.ANONYMIZE)
+"""What a rule can do to a record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One data set in one configured system: the place a rule speaks of."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from retentiond.connector import Action, Answer, Answered, ConnectorError, Permit, Presence, RecordRef, Target
+from retentiond.connector import RULED, Action, Answer, Answered, ConnectorError, Permit, Presence, RecordRef, Target
 from retentiond.errors import PermitError
 from retentiond.model.record import FAILURE_CODES, How
 from retentiond.testing.world import REACHED, Bench, Gap, World
@@ -293,7 +293,7 @@ class PermitPromises:
 
     def test_a_permit_for_another_action_is_refused(self, world: World) -> None:
         """The permit is for another action: nothing happens."""
-        for other in Action:
+        for other in RULED:
 
             def permit(bench: Bench, _action: Action, refs: list[RecordRef], other: Action = other) -> Permit:
                 return bench.permit(other, refs)

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
 from retentiond.connector import (
+    RULED,
     Action,
     Anonymizer,
     Answer,
@@ -134,7 +135,7 @@ class MemoryDataset(TargetOptions):
 
     dates: tuple[str, ...]
     """The dates that its records may have."""
-    actions: tuple[Action, ...] = tuple(Action)
+    actions: tuple[Action, ...] = RULED
     copies: tuple[str, ...] = ()
     """Copies that outlive a delete; nobody knows for how long."""
     page: int = 3

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from retentiond.connector import (
+    RULED,
     Action,
     Answer,
     ConnectionOptions,
@@ -193,7 +194,7 @@ class Bench:
 
     def actions(self) -> list[Action]:
         """The actions that are no gap."""
-        return [action for action in Action if not self.lacks(action)]
+        return [action for action in RULED if not self.lacks(action)]
 
     def reader(self) -> Reader:
         """An open reader."""
