@@ -35,6 +35,7 @@ purpose: test
 basis: ["Art. 5(1)(e) GDPR"]
 notice: test
 zone: Europe/Berlin
+valid_from: "2025-01-01"
 rules:
   - id: crash.records
     data_kind: {{de: Datensätze, en: records}}

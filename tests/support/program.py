@@ -42,6 +42,7 @@ purpose: Schriftverkehr
 basis: ["Art. 6(1)(f) GDPR"]
 notice: "Löschung ein Jahr nach dem Schreiben"
 zone: Europe/Berlin
+valid_from: "2025-01-01"
 rules:
   - id: letter
     data_kind: {de: Brief, en: letter}

@@ -31,6 +31,8 @@ def written(**keys: Any) -> dict[str, Any]:
     }
     if keys.get("action") != "block":
         plain["keep_at_least"] = "none"
+    if isinstance(duty := keys.get("keep_at_least"), dict) and "derived_from" not in duty:
+        keys["keep_at_least"] = {"class": "none"} | duty
     return plain | keys
 
 

@@ -40,6 +40,7 @@ purpose: test
 basis: ["Art. 5(1)(e) GDPR"]
 notice: test
 zone: Europe/Berlin
+valid_from: "2025-01-01"
 rules:
   - id: shop.inquiry
     data_kind: {de: Anfragen, en: inquiries}

@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
+from zoneinfo import ZoneInfo
 
+from retentiond.model.circumstances import PLAIN, Circumstances, ReviewWord, Suspension, Trigger
 from retentiond.model.due import LAST_MOMENT, DueMoment, Start, as_instant, due_moment, end_of, later_by
-from retentiond.model.record import Action, Dates, Moment
-from retentiond.model.rule import Bound, Rule, Stage, StartSpec
+from retentiond.model.hold import HoldKind
+from retentiond.model.period import Counted, Term
+from retentiond.model.record import Action, Dates, Fact, Moment
+from retentiond.model.rule import Bound, Duty, Rule, Stage, StartSpec
 from retentiond.model.search import date_names, searches, steps, undatable_dates
+from retentiond.model.tax import TaxYear, ahead, end_of_day, statutory_end, waited, year_suspended_until
 
 __all__ = [
     "BoundEnd",
@@ -48,14 +54,34 @@ class Reason(StrEnum):
     DUE = "due"
     PAST_CAP = "past-cap"
     """Due, and the promised maximum is over."""
+    AHEAD_OF_CAP = "ahead-of-cap"
+    """The promised maximum ends so soon that work begins."""
+    TRIGGERED = "triggered"
+    """Due, because a request or a review ended the purpose."""
     NOT_DUE = "not-due"
+    NOT_YET = "not-yet"
+    """What the period counts from has not come yet, such as the end of a contract."""
     DUTY_RUNNING = "duty-running"
     """The purpose or cap is over, but a duty to keep it runs on."""
+    GUARDED = "guarded"
+    """The duty is over, and the days after the turn of the year are not yet in which nothing is done."""
+    HELD = "held"
+    """It would be to go, but a hold, an open tax year or a request is in the way."""
+    REVIEW_DUE = "review-due"
+    """A person has to decide about it."""
+    REQUIREMENT = "requirement"
+    """It would be to go, but a fact that the rule requires is not so."""
+    CONTESTED = "contested"
+    """Another data set holds it, too, so that nobody can tell which rule governs it."""
     ALREADY_BLOCKED = "already-blocked"
     """To be blocked, and it is; it is not yet to go."""
     UNDATABLE = "undatable"
     IMPLAUSIBLE_DATE = "implausible-date"
     """A date that decides is one that broken clocks and empty fields leave behind, so it is taken for unknown."""
+
+
+_UNKNOWN = (Reason.UNDATABLE, Reason.IMPLAUSIBLE_DATE)
+_NO_FACTS: Mapping[str, Fact] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +105,73 @@ class Decision:
 
     verdict: Verdict
     due_at: datetime | None
-    """From when it is to go (UTC); None where it is undatable, or the rule only blocks."""
+    """From when it is to go (UTC); None where it is undatable, held, open, or the rule only blocks."""
     block_at: datetime | None
     """From when it is to be blocked (UTC); None where it never is, or goes no later than that."""
     step: Action | None
     """What is to be done now; None for nothing."""
     ends: tuple[BoundEnd, ...]
     reason: Reason
+    act_from: datetime | None = None
+    """From when it is acted on (UTC): later than `due_at` by the days of grace at the turn of the year, earlier by a lead."""
+    suspensions: tuple[Suspension, ...] = ()
+    """What is, or was, in the way of its going and counts under this rule."""
+    triggers: tuple[Trigger, ...] = ()
+    """What ended its purpose, or has it blocked, beside its dates."""
+    unmet: tuple[str, ...] = ()
+    """The facts that the rule requires and that are not so."""
+    review_at: datetime | None = None
+    """From when a person has to decide (UTC); None where nobody has to."""
 
 
-def decide(rule: Rule, zone: str, dates: Dates, blocked: bool, now: datetime) -> Decision:
+def decide(
+    rule: Rule,
+    zone: str,
+    dates: Dates,
+    blocked: bool,
+    now: datetime,
+    *,
+    facts: Mapping[str, Fact] = _NO_FACTS,
+    contested: bool = False,
+    circumstances: Circumstances = PLAIN,
+) -> Decision:
     """Say what the rule, counted in the IANA `zone`, asks for a record with these `dates` at `now` (aware UTC).
 
-    Where a date that must be known is not, nothing is asked for, not even blocking.
+    Where a date that must be known is not, or the record is contested, nothing is asked for, not even blocking. A suspension
+    or a requirement keeps a record from going, and never from being blocked.
     """
     starts = {stage: start_of(rule.start_of(bound), dates, zone) for stage, bound in rule.bounds}
     ends = tuple(_ended(rule, stage, bound, starts[stage], zone) for stage, bound in rule.bounds)
     unknown = _unknown(rule, starts)
-    if unknown is not None:
-        return Decision(Verdict.UNDATABLE, None, None, None, ends, unknown)
+    if contested or unknown is not None:
+        verdict = Verdict.MUST_KEEP if unknown is None else Verdict.UNDATABLE
+        return Decision(verdict, None, None, None, ends, unknown or Reason.CONTESTED)
     known = {one.stage: one.end for one in ends if one.end is not None}
-    moment = _weighed(rule, known)
-    step, reason = _step(rule, moment, known, blocked=blocked, now=now)
+    suspensions = _suspensions(rule, starts, zone, circumstances)
+    weighed = _Weighed(rule, zone, known, circumstances, suspensions)
+    moment, act_from = weighed.moment(), weighed.act_from()
+    unmet = tuple(one.fact for one in rule.requires or () if facts.get(one.fact) is None or facts[one.fact] != one.is_)
+    step, reason = _step(rule, weighed, moment, act_from, unmet, starts, blocked=blocked, now=now)
     verdict = Verdict.MUST_KEEP
     if step is not None and step is not Action.BLOCK:
         verdict = Verdict.MUST_BE_GONE if reason is Reason.PAST_CAP else Verdict.MAY_DELETE
-    return Decision(verdict, moment.due_at, moment.block_at, step, ends, reason)
+    elif weighed.stopped(moment, now):
+        verdict = Verdict.HELD
+    is_open = _is_open(starts) or rule.review_after is not None
+    due_at = None if moment.due_at == LAST_MOMENT and is_open else moment.due_at
+    return Decision(
+        verdict,
+        due_at,
+        moment.block_at,
+        step,
+        ends,
+        reason,
+        act_from if due_at is not None else None,
+        suspensions,
+        (*circumstances.endings, *circumstances.restrictions),
+        unmet,
+        weighed.review_end,
+    )
 
 
 def start_of(spec: StartSpec, dates: Dates, zone: str) -> Start | Reason:
@@ -118,6 +185,8 @@ def start_of(spec: StartSpec, dates: Dates, zone: str) -> Start | Reason:
         return Reason.IMPLAUSIBLE_DATE
     known: list[Moment] = [value for value in values if value is not None]
     if not known or any(dates.get(name) is None for name in spec.required):
+        if spec.missing:
+            return Reason.NOT_YET
         fallback = dates.get(spec.else_.at) if spec.else_ else None
         if spec.else_ is None or fallback is None:
             return Reason.UNDATABLE
@@ -143,21 +212,29 @@ def is_implausible(moment: Moment, zone: str) -> bool:
 
 def _ended(rule: Rule, stage: Stage, bound: Bound, start: Start | Reason, zone: str) -> BoundEnd:
     names = rule.start_of(bound).date_names
+    basis = bound.basis
+    if isinstance(bound, Duty) and basis is None and bound.statute:
+        basis = ", ".join(bound.statute.basis)
     if isinstance(start, Reason):
-        return BoundEnd(stage, names, None, None, bound.basis)
-    return BoundEnd(stage, names, start.value, end_of(start, bound.term, zone), bound.basis)
+        # What has not begun does not end; a block that waits for it simply does not come.
+        open_end = LAST_MOMENT if start is Reason.NOT_YET and stage is not Stage.BLOCK_AFTER else None
+        return BoundEnd(stage, names, None, open_end, basis)
+    end = end_of(start, bound.term, zone)
+    if isinstance(bound, Duty) and bound.statute:
+        end = max(end, statutory_end(start, bound.statute, zone))
+    return BoundEnd(stage, names, start.value, end, basis)
 
 
 def _unknown(rule: Rule, starts: Mapping[Stage, Start | Reason]) -> Reason | None:
     """Why the record is undatable; None where it is not."""
-    needed = [starts[stage] for stage in (Stage.KEEP_AT_LEAST,) if stage in starts]
+    needed = [starts[stage] for stage in (Stage.KEEP_AT_LEAST, Stage.REVIEW_AFTER) if stage in starts]
     any_will_do = [starts[stage] for stage in (Stage.DELETE_AFTER, Stage.DELETE_BY) if stage in starts]
     if rule.action is Action.BLOCK:
         needed = [starts[Stage.BLOCK_AFTER]]
-    elif rule.keep_at_least is not None and rule.delete_after is None:
-        any_will_do = []  # the purpose ends with the duty, and a cap changes nothing about that
-    missing = [start for start in needed if isinstance(start, Reason)]
-    absent = [start for start in any_will_do if isinstance(start, Reason)]
+    elif rule.review_after is not None or (rule.duty is not None and rule.delete_after is None):
+        any_will_do = []  # a person, or the duty, ends the purpose; a cap changes nothing about what must be known
+    missing = [start for start in needed if start in _UNKNOWN]
+    absent = [start for start in any_will_do if start in _UNKNOWN]
     if len(absent) == len(any_will_do):
         missing += absent
     if not missing:
@@ -165,34 +242,149 @@ def _unknown(rule: Rule, starts: Mapping[Stage, Start | Reason]) -> Reason | Non
     return Reason.IMPLAUSIBLE_DATE if Reason.IMPLAUSIBLE_DATE in missing else Reason.UNDATABLE
 
 
-def _weighed(rule: Rule, ends: Mapping[Stage, datetime]) -> DueMoment:
-    def of(stage: Stage) -> list[datetime]:
-        return [ends[stage]] if stage in ends else []
+def _is_open(starts: Mapping[Stage, Start | Reason]) -> bool:
+    return Reason.NOT_YET in starts.values()
 
-    if rule.action is Action.BLOCK:
-        return DueMoment(None, ends[Stage.BLOCK_AFTER])
-    purposes = of(Stage.DELETE_AFTER)
-    if rule.delete_after is not None and not purposes:
-        purposes = [LAST_MOMENT]  # what ends the purpose has not been reported: it is open, and the cap decides
-    return due_moment(
-        minima=of(Stage.KEEP_AT_LEAST),
-        purposes=purposes,
-        caps=of(Stage.DELETE_BY),
-        blocks=of(Stage.BLOCK_AFTER),
+
+def _suspensions(
+    rule: Rule, starts: Mapping[Stage, Start | Reason], zone: str, circumstances: Circumstances
+) -> tuple[Suspension, ...]:
+    """What suspends under this rule: holds of the kinds it knows, and the tax year that the record matters for."""
+    counting = tuple(
+        one for one in circumstances.suspensions if rule.holds is None or one.kind in rule.holds or one.kind is HoldKind.REQUEST
     )
+    if circumstances.tax_years is None or not rule.holds:
+        return counting
+    start = starts.get(Stage.KEEP_AT_LEAST) or next(iter(starts.values()))
+    if isinstance(start, Reason):
+        return counting
+    day = as_instant(start.value, zone).astimezone(_zone(zone)) if isinstance(start.value, datetime) else start.value
+    year = circumstances.tax_years.get(day.year, TaxYear(day.year))
+    if HoldKind.TAX_HOLD in rule.holds:
+        counting += (Suspension(HoldKind.TAX_HOLD, year_suspended_until(year, zone), f"tax year {year.year}"),)
+    if HoldKind.TAX_AUDIT in rule.holds and year.audit_since is not None:
+        end = None if year.audit_until is None else end_of_day(year.audit_until, zone)
+        counting += (Suspension(HoldKind.TAX_AUDIT, end, f"tax year {year.year}"),)
+    return counting
+
+
+@cache
+def _zone(zone: str) -> ZoneInfo:
+    return ZoneInfo(zone)
+
+
+class _Weighed:
+    """The ends of one record's bounds beside all that persons and registers say about it."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        zone: str,
+        ends: Mapping[Stage, datetime],
+        circumstances: Circumstances,
+        suspensions: tuple[Suspension, ...],
+    ) -> None:
+        self.rule = rule
+        self.zone = zone
+        self.ends = ends
+        self.minima = self._of(Stage.KEEP_AT_LEAST)
+        self.caps = self._of(Stage.DELETE_BY)
+        self.blocks = [*self._of(Stage.BLOCK_AFTER), *(one.at for one in circumstances.restrictions)]
+        self.triggers = [one.at for one in circumstances.endings]
+        self.suspensions = [one.end for one in suspensions]
+        self.can_block = circumstances.can_block
+        self.purposes = self._of(Stage.DELETE_AFTER)
+        if rule.delete_after is not None and not self.purposes:
+            self.purposes = [LAST_MOMENT]  # what ends the purpose has not been reported: it is open, and the cap decides
+        self.review_end = self._reviewed(circumstances)
+
+    def _of(self, stage: Stage) -> list[datetime]:
+        return [self.ends[stage]] if stage in self.ends else []
+
+    def _reviewed(self, circumstances: Circumstances) -> datetime | None:
+        """When the record is up for review; takes in what was decided about it, and what comes without a decision."""
+        review = self.rule.review_after
+        if review is None:
+            return None
+        word, due = circumstances.review, self.ends[Stage.REVIEW_AFTER]
+        if word is not None and word.word is ReviewWord.DELETE:
+            self.triggers.append(word.at)
+        elif word is not None and word.word is ReviewWord.BLOCK:
+            self.blocks.append(word.at)
+        elif word is not None and word.until is not None:
+            due = max(due, word.until)
+        fallback = review.no_decision
+        if fallback is None or due == LAST_MOMENT:
+            self.purposes.append(LAST_MOMENT)
+            return due
+        for waiting, into in ((fallback.block, self.blocks), (fallback.delete, self.purposes)):
+            into.append(end_of(Start(due), Term(waiting, Counted.EXACT), self.zone))
+        return due
+
+    def moment(self) -> DueMoment:
+        """When it is due, by the promises alone."""
+        if self.rule.action is Action.BLOCK:
+            return DueMoment(None, min([*self.blocks, *self.triggers], default=None))
+        return self._due(self.caps, self.minima)
+
+    def act_from(self) -> datetime | None:
+        """When work begins: with the lead of the cap, and not before the days of grace after a statutory duty are over."""
+        if self.rule.action is Action.BLOCK:
+            return None
+        cap, duty = self.rule.delete_by, self.rule.duty
+        caps = [ahead(end, cap.lead) for end in self.caps] if cap is not None and cap.lead else self.caps
+        statute = duty.statute if duty else None
+        minima = [waited(end, statute.guard, self.zone) for end in self.minima] if statute else self.minima
+        return self._due(caps, minima).due_at
+
+    def _due(self, caps: list[datetime], minima: list[datetime]) -> DueMoment:
+        return due_moment(
+            minima=minima,
+            purposes=self.purposes,
+            caps=caps,
+            triggers=self.triggers,
+            suspensions=self.suspensions,
+            blocks=self.blocks,
+        )
+
+    def stopped(self, moment: DueMoment, now: datetime) -> bool:
+        """True where it would be to go, were it not for a suspension that is not over."""
+        free = moment.unsuspended is not None and moment.unsuspended <= now
+        return free and (moment.held or (moment.due_at is not None and moment.due_at > now))
 
 
 def _step(
-    rule: Rule, moment: DueMoment, ends: Mapping[Stage, datetime], *, blocked: bool, now: datetime
+    rule: Rule,
+    weighed: _Weighed,
+    moment: DueMoment,
+    act_from: datetime | None,
+    unmet: tuple[str, ...],
+    starts: Mapping[Stage, Start | Reason],
+    *,
+    blocked: bool,
+    now: datetime,
 ) -> tuple[Action | None, Reason]:
     def over(end: datetime | None) -> bool:
         return end is not None and end <= now
 
-    if over(moment.due_at):
-        return rule.action, Reason.PAST_CAP if over(ends.get(Stage.DELETE_BY)) else Reason.DUE
-    if over(moment.block_at) and not blocked:
+    if over(act_from) and not unmet:
+        if any(map(over, weighed.caps)):
+            return rule.action, Reason.PAST_CAP
+        if not over(moment.due_at):
+            return rule.action, Reason.AHEAD_OF_CAP
+        return rule.action, Reason.TRIGGERED if any(map(over, weighed.triggers)) else Reason.DUE
+    if over(moment.block_at) and not blocked and weighed.can_block:
         return Action.BLOCK, Reason.DUE
-    purpose_over = over(ends.get(Stage.DELETE_AFTER)) or over(ends.get(Stage.DELETE_BY))
-    if purpose_over:
+    if over(act_from):
+        return None, Reason.REQUIREMENT
+    if weighed.stopped(moment, now):
+        return None, Reason.HELD
+    if over(moment.due_at):
+        return None, Reason.GUARDED
+    if any(map(over, [*weighed.purposes, *weighed.caps, *weighed.triggers])):
         return None, Reason.DUTY_RUNNING
+    if over(weighed.review_end):
+        return None, Reason.REVIEW_DUE
+    if _is_open(starts):
+        return None, Reason.NOT_YET
     return None, Reason.ALREADY_BLOCKED if over(moment.block_at) else Reason.NOT_DUE

@@ -71,6 +71,9 @@ class DueMoment:
     block_at: datetime | None
     """From when it is to be blocked until it goes; None where it goes no later than that."""
     held: bool = False
+    """True while a suspension is open."""
+    unsuspended: datetime | None = None
+    """From when it would be to go if no suspension was in the way."""
 
 
 def due_moment(
@@ -91,12 +94,12 @@ def due_moment(
     duty = [max(minima)] if minima else []
     upper = min([*(purposes or duty), *caps, *triggers], default=None)
     held = None in suspensions
-    ends = [*duty, *([upper] if upper else []), *(end for end in suspensions if end is not None)]
-    due_at = max(ends) if upper and not held else None
+    unsuspended = max([*duty, upper]) if upper else None
+    due_at = max([unsuspended, *(end for end in suspensions if end is not None)]) if unsuspended and not held else None
     blocked_from = min([*blocks, *([upper] if upper else [])], default=None)
     if due_at is not None and blocked_from is not None and blocked_from >= due_at:
         blocked_from = None
-    return DueMoment(due_at, blocked_from, held)
+    return DueMoment(due_at, blocked_from, held, unsuspended)
 
 
 def _refuse_naive(moment: Moment) -> None:

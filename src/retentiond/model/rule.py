@@ -16,54 +16,26 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
+    AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
-    StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from whenever import available_timezones
 
+from retentiond.model.hold import HoldKind
+from retentiond.model.law import CLASSES, NO_CLASS, RetentionClass
 from retentiond.model.period import Counted, RetentionPeriod, Term
-from retentiond.model.record import Action, Moment
+from retentiond.model.record import RULED, Action, Fact, Moment
+from retentiond.model.request import RequestKind, lawful_letters
+from retentiond.model.written import Identifier, Line, Name, Names, Text, Written, tupled
 
 KEPT = "kept"
 """In `Case.due`: no moment is known, or none ever comes, at which this record is to go."""
-
-
-class _Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-"""A word that names something: letters, digits, dot, dash and underscore."""
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=100)]
-"""The name of a policy or rule: small letters and digits, parted by dot, dash or underscore."""
-
-Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-"""Text that is not empty."""
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else _tupled(value)
-
-
-def _tupled(value: object) -> object:
-    # Behind another validator pydantic takes no list for a tuple when it is strict.
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[
-    tuple[Name, ...],
-    BeforeValidator(_listed, json_schema_input_type=Name | list[Name]),
-    Field(min_length=1),
-]
-"""One name, or a list of names."""
 
 
 def _share(value: object) -> object:
@@ -79,21 +51,14 @@ Share = Annotated[
 """A fraction above 0 and up to 1, written as a percentage."""
 
 
-class Text(_Written):
-    """A designation in both languages."""
-
-    de: Line
-    en: Line
-
-
-class RuleTarget(_Written):
+class RuleTarget(Written):
     """The data set that a rule speaks of, by its names in the settings."""
 
     system: Name
     dataset: Name
 
 
-class Fallback(_Written):
+class Fallback(Written):
     """The start where the one that is meant is unknown."""
 
     at: Name
@@ -108,7 +73,7 @@ class Fallback(_Written):
         return plus
 
 
-class StartSpec(_Written):
+class StartSpec(Written):
     """Which of a record's dates a period starts from."""
 
     at: Names | None = None
@@ -117,7 +82,7 @@ class StartSpec(_Written):
     """Instead of `at`: the last day of something that ends with its expiry, such as a contract, or several such days."""
     take: Literal["latest"] | None = None
     """Which of several dates counts; must be written for a list, and only there."""
-    optional: Annotated[tuple[Name, ...], BeforeValidator(_tupled, json_schema_input_type=list[Name])] = ()
+    optional: Annotated[tuple[Name, ...], BeforeValidator(tupled, json_schema_input_type=list[Name])] = ()
     """Those of a list that a record may lack. Any other unknown one makes the record undatable."""
     count_start_day: bool = False
     """True where the day of the event is the first that counts."""
@@ -125,6 +90,11 @@ class StartSpec(_Written):
     """What to start from where the dates above are unknown; without it the record is undatable.
 
     A start is never earlier than any of the dates above that is known.
+    """
+    missing: Literal["not-yet"] | None = None
+    """Written where an unknown date means that the event has not come yet, such as the end of a contract that still runs.
+
+    Then the period has not begun, and the record is not undatable.
     """
 
     @property
@@ -163,6 +133,8 @@ class StartSpec(_Written):
             raise ValueError("`count_start_day` is for events; after a last day the next one counts anyway")
         if self.else_ and self.else_.at in self.names:
             raise ValueError("`else` names a date that was unknown already")
+        if self.else_ and self.missing:
+            raise ValueError("`missing: not-yet` and `else` contradict each other; write one of them")
         return self
 
 
@@ -174,7 +146,7 @@ Starts = Annotated[StartSpec, BeforeValidator(_start, json_schema_input_type=Nam
 """A start; the name of a date alone stands for `{at: name}`."""
 
 
-class Bound(_Written):
+class Bound(Written):
     """A period, the way it is counted, and what it starts from."""
 
     period: RetentionPeriod
@@ -196,10 +168,101 @@ class Bound(_Written):
         return self
 
 
+class Duty(Bound):
+    """A duty to keep: nothing goes before it is over."""
+
+    class_: Name = Field(alias="class", description=f"the class of documents in the law's catalogue, or `{NO_CLASS}`")
+    """The class of documents, of which the law says how long they stay; `none` where no statute is behind the duty."""
+
+    @property
+    def statute(self) -> RetentionClass | None:
+        """What the law says about the class; its own end counts where it is later than that of `period`."""
+        return CLASSES.get(self.class_)
+
+    @field_validator("class_")
+    @classmethod
+    def _known_class(cls, name: str) -> str:
+        if name != NO_CLASS and name not in CLASSES:
+            raise ValueError(f"the law's catalogue has no such class; it has {', '.join(sorted(CLASSES))}, or write `{NO_CLASS}`")
+        return name
+
+
+class Derived(Written):
+    """A duty that lasts as long as that of another rule's records, such as those of one customer."""
+
+    derived_from: Identifier
+    """The rule whose `keep_at_least` counts here, too: its period, counting and class."""
+    from_: Starts = Field(alias="from")
+    """What it starts from: the latest date of those records, as this data set knows it."""
+    basis: Line | None = None
+
+
+class Cap(Bound):
+    """A cap or promise: gone by then at the latest."""
+
+    lead: RetentionPeriod | None = None
+    """How long before the end work begins, so that it is done in time: days, or hours."""
+
+    @field_validator("lead")
+    @classmethod
+    def _short(cls, lead: RetentionPeriod | None) -> RetentionPeriod | None:
+        if lead is not None and lead.whole_months:
+            raise ValueError("a lead is days or hours, such as P7D or PT24H")
+        return lead
+
+
+class Undecided(Written):
+    """What becomes of a record that was up for review and about which nobody decided."""
+
+    block: RetentionPeriod = Field(description="how long after the review was due it is blocked")
+    delete: RetentionPeriod = Field(description="how long after the review was due it goes")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for period in (self.block, self.delete):
+            if period.whole_months or period.elapsed_seconds:
+                raise ValueError("the time without a decision is whole days, such as P30D")
+        if self.block.whole_days > self.delete.whole_days:
+            raise ValueError("a record is blocked before it goes, so `block` is no longer than `delete`")
+        return self
+
+
+def _none(value: object) -> object:
+    return None if value == "none" else value
+
+
+class Review(Bound):
+    """From its end on a person has to decide whether the record is still needed."""
+
+    owner: Name
+    """The staff id or role of whoever decides."""
+    four_eyes: bool = True
+    """True where `keep` needs the word of a second person."""
+    no_decision: Annotated[Undecided | None, BeforeValidator(_none, json_schema_input_type=Undecided | Literal["none"])] = Field(
+        description="what becomes of the record without a decision; `none` where it waits"
+    )
+    """What becomes of the record without a decision; None where it waits for one."""
+
+    @model_validator(mode="after")
+    def _in_days(self) -> Self:
+        if self.counted is Counted.EXACT or self.counted.to_workday:
+            raise ValueError("a review is counted `day-end` or `calendar-year-end`")
+        return self
+
+
+class Requirement(Written):
+    """A fact that must be so before a record may go."""
+
+    fact: Name
+    is_: Fact = Field(alias="is")
+    """The value it must have; an unknown one is never it."""
+
+
 class Stage(StrEnum):
     """What a bound of a rule is for."""
 
     BLOCK_AFTER = "block_after"
+    REVIEW_AFTER = "review_after"
     KEEP_AT_LEAST = "keep_at_least"
     DELETE_AFTER = "delete_after"
     DELETE_BY = "delete_by"
@@ -220,7 +283,7 @@ _MaybeShare = Annotated[
 _OR_DEFAULT = "; `default` takes the one of the settings"
 
 
-class Limits(_Written):
+class Limits(Written):
     """The most that a run may do under a rule; above it nothing runs. None takes the guards of the settings."""
 
     records: _MaybeCount = Field(description="the most records a day" + _OR_DEFAULT)
@@ -277,7 +340,7 @@ def _as_is(value: Any) -> Any:
     return value  # pydantic takes what a plain validator makes for unchanged, and warns when it is not
 
 
-class Case(_Written):
+class Case(Written):
     """A worked example that tests its rule."""
 
     starts: Annotated[
@@ -292,17 +355,21 @@ class Case(_Written):
     """When the record is to go, or for a rule that only blocks, to be blocked (UTC); None where it never is."""
     blocked: Annotated[datetime | None, PlainValidator(_instant, json_schema_input_type=str), PlainSerializer(_as_is)] = None
     """From when it is to be blocked until it goes (UTC); None where that is not tested."""
-
-
-def _none(value: object) -> object:
-    return None if value == "none" else value
+    facts: dict[Name, Fact] = Field(default_factory=dict)
+    """The record's facts; a fact left out is unknown."""
 
 
 def _with_duty(value: object) -> object:
     return None if value == Stage.KEEP_AT_LEAST else value
 
 
-class Rule(_Written):
+def _by_rule(action: Action) -> Action:
+    if action not in RULED:
+        raise ValueError(f"a rule can {', '.join(RULED[:-1])} or {RULED[-1]}")
+    return action
+
+
+class Rule(Written):
     """The one rule for one kind of data in one data set."""
 
     id: Identifier
@@ -312,17 +379,29 @@ class Rule(_Written):
     starts: Starts | None = None
     """What every bound starts from; None where each bound says so itself in `from`."""
     block_after: Bound | None = None
-    keep_at_least: Annotated[Bound | None, BeforeValidator(_none, json_schema_input_type=Bound | Literal["none"])] = Field(
-        default=None, description="a duty: not before; `none` where there is none"
-    )
+    review_after: Review | None = None
+    """A person decides from then on."""
+    keep_at_least: Annotated[
+        Duty | Derived | None, BeforeValidator(_none, json_schema_input_type=Duty | Derived | Literal["none"])
+    ] = Field(default=None, description="a duty: not before; `none` where there is none")
     """A duty: not before. Must be written, if only as `none`, unless the rule only blocks."""
     delete_after: Annotated[
         Bound | None, BeforeValidator(_with_duty, json_schema_input_type=Bound | Literal["keep_at_least"])
     ] = Field(default=None, description="our own period; `keep_at_least` where the duty is the only purpose")
     """Our own period: then the purpose is over. `keep_at_least` (None here) where the duty is the only purpose."""
-    delete_by: Bound | None = None
+    delete_by: Cap | None = None
     """A cap or promise: not after; never a reason to keep longer."""
-    action: Action
+    requires: tuple[Requirement, ...] | None = None
+    """Facts that must be so before a record may go. Must be written, if only as `[]`, where the data set offers facts."""
+    holds: tuple[HoldKind, ...] | None = None
+    """The kinds of holds that stop this rule; None for all. Must be written where the law's tax classes are concerned."""
+    ended_by: tuple[RequestKind, ...] = ()
+    """What ends the purpose for one person beside erasure, and beside what follows from the basis (Art. 6(1)(a), (f) GDPR)."""
+    suppress: Names | None = None
+    """The kinds of identifiers that go on the suppression list before a person's record goes because of a request."""
+    visible_to: Names | None = None
+    """Who may still see the record while it is blocked: roles, as the company names them."""
+    action: Annotated[Action, AfterValidator(_by_rule), WithJsonSchema({"enum": [action.value for action in RULED]})]
     limits: Annotated[Limits | None, BeforeValidator(_default, json_schema_input_type=Limits | Literal["default"])] = Field(
         description="the most that a run may do under this rule, or `default` for the guards of the settings"
     )
@@ -339,7 +418,18 @@ class Rule(_Written):
     def bounds(self) -> tuple[tuple[Stage, Bound], ...]:
         """The bounds that are written, each with what it is for."""
         written = ((stage, getattr(self, stage)) for stage in Stage)
-        return tuple((stage, bound) for stage, bound in written if bound is not None)
+        return tuple((stage, bound) for stage, bound in written if isinstance(bound, Bound))
+
+    @property
+    def duty(self) -> Duty | None:
+        """The duty to keep; raises `ValueError` while it is still derived from a rule that was not looked up."""
+        if isinstance(self.keep_at_least, Derived):
+            raise ValueError("the duty is derived from another rule, which was not looked up")  # noqa: TRY004 - it is no type
+        return self.keep_at_least
+
+    def lawful(self, policy_basis: Iterable[str]) -> frozenset[str]:
+        """The letters of Art. 6(1) GDPR that the rule rests on; those of its policy's basis where its own names none."""
+        return lawful_letters(self.basis) or lawful_letters(policy_basis)
 
     def start_of(self, bound: Bound) -> StartSpec:
         """Return what `bound`, one of this rule's, starts from."""
@@ -368,14 +458,22 @@ class Rule(_Written):
         if self.action is Action.BLOCK:
             if self.block_after is None:
                 yield "a rule that blocks needs `block_after`"
-            if duty or purpose or cap:
-                yield "a rule that only blocks has no `keep_at_least`, `delete_after` or `delete_by`"
+            if duty or purpose or cap or self.review_after or self.requires:
+                yield "a rule that only blocks has no `keep_at_least`, `delete_after`, `delete_by`, `review_after` or `requires`"
             return
+        statute = duty.statute if isinstance(duty, Duty) else None
+        if (isinstance(duty, Derived) or (statute and statute.tax)) and self.holds is None:
+            yield "`holds` is missing; where a duty of tax law is concerned it must say whether `tax-hold` and `tax-audit` apply"
+        if self.review_after and "delete_after" in self.model_fields_set:
+            yield "`review_after` leaves the end of the purpose to a person, so there is no `delete_after` beside it"
         if "keep_at_least" not in self.model_fields_set:
             yield "`keep_at_least` is missing; write the duty to keep, or `keep_at_least: none` where there is none"
-        elif not (duty or purpose or cap):
-            yield f"nothing says when to {self.action}; write `delete_after`, `delete_by` or a duty in `keep_at_least`"
-        elif duty and "delete_after" not in self.model_fields_set:
+        elif not (duty or purpose or cap or self.review_after):
+            yield (
+                f"nothing says when to {self.action}; write `delete_after`, `delete_by`, `review_after` "
+                f"or a duty in `keep_at_least`"
+            )
+        elif duty and "delete_after" not in self.model_fields_set and not self.review_after:
             yield (
                 "`delete_after` is missing; write our own period, or `delete_after: keep_at_least` "
                 "where the duty is the only reason to keep"
@@ -385,6 +483,8 @@ class Rule(_Written):
 
     def _wrong_starts(self) -> Iterator[str]:
         bounds = self.bounds
+        if not bounds:
+            return
         without = [stage for stage, bound in bounds if bound.from_ is None]
         if self.starts is None and without:
             yield f"it is not said what {_joined(without)} counts from; write `starts`, or a `from` in every bound"
@@ -399,6 +499,8 @@ class Rule(_Written):
 
     def _wrong_cases(self) -> Iterator[str]:
         names = self.date_names
+        if isinstance(self.keep_at_least, Derived):
+            names |= frozenset(self.keep_at_least.from_.date_names)
         for number, case in enumerate(self.cases):
             if not isinstance(case.starts, dict):
                 if len(names) > 1:
@@ -417,7 +519,44 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
 
 
-class Policy(_Written):
+class Role(StrEnum):
+    """What whoever keeps the data is in law."""
+
+    OWN = "own"
+    """The company itself."""
+    PROCESSOR = "processor"
+    """Bound by its instructions (Art. 28 GDPR)."""
+    CONTROLLER = "controller"
+    """Responsible on its own; can be told, not instructed (Art. 19 GDPR)."""
+
+
+class SystemInfo(Written):
+    """Whose system it is that a policy speaks of."""
+
+    holder: Line
+    """Who keeps the data there."""
+    role: Role
+    connector: Name
+    """The connector that reaches it, also where it is not installed yet."""
+
+
+class Attested(Written):
+    """Data that no connector reaches: a person, or the vendor, has to attest again and again that it goes in time."""
+
+    id: Identifier
+    data_kind: Text
+    categories: tuple[Name, ...]
+    system: Name
+    every: RetentionPeriod
+    """How long an attestation is good for."""
+    expect: dict[Name, Line] = Field(min_length=1)
+    """What has to be attested, in words."""
+    basis: tuple[Line, ...] = ()
+    notice: Line | None = None
+    note: Line | None = None
+
+
+class Policy(Written):
     """One file of rules for one activity."""
 
     policy: Identifier
@@ -426,6 +565,11 @@ class Policy(_Written):
     basis: tuple[Line, ...] = Field(min_length=1)
     notice: Line
     """The published promise, word for word."""
+    valid_from: date
+    """The first day, in `zone`, on which this version of the policy counts; of several versions the newest such one does."""
+    systems: dict[Name, SystemInfo] = Field(default_factory=dict)
+    """Whose systems the rules speak of; with any, every one of them."""
+    attestations: tuple[Attested, ...] = ()
     zone: str = Field(description="the IANA time zone in which days and years are counted, such as Europe/Berlin")
     """The IANA time zone in which days and years are counted."""
     rules: tuple[Rule, ...] = Field(min_length=1)
@@ -445,4 +589,11 @@ class Policy(_Written):
             if rule.id in seen:
                 raise ValueError(f"two rules are named {rule.id}; a name is given once")
             seen.add(rule.id)
+        for attested in self.attestations:
+            if attested.id in seen:
+                raise ValueError(f"two rules are named {attested.id}; a name is given once")
+            seen.add(attested.id)
+        named = {rule.target.system for rule in self.rules} | {attested.system for attested in self.attestations}
+        if strangers := sorted(named - self.systems.keys()) if self.systems or self.attestations else []:
+            raise ValueError(f"`systems` does not say whose {', '.join(strangers)} is")
         return self

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from retentiond.model.cutoff import cutoff_for
-from retentiond.model.period import Counted, Term
+from retentiond.model.period import Counted, RetentionPeriod, Term
 from retentiond.model.record import Action, Cutoff
-from retentiond.model.rule import Bound, Rule, StartSpec
+from retentiond.model.rule import Bound, Cap, Rule, StartSpec
 
 _ORDER = (Counted.EXACT, Counted.DAY_END, Counted.DAY_END_WORKDAY, Counted.CALENDAR_YEAR_END, Counted.CALENDAR_YEAR_END_WORKDAY)
 _YEAR_AT_MOST = 367
@@ -26,14 +26,17 @@ def steps(rule: Rule, _zone: str = "") -> tuple[Action, ...]:
     return (Action.BLOCK, rule.action) if _leading(rule, Action.BLOCK) else (rule.action,)
 
 
-def searches(rule: Rule, zone: str, step: Action, now: datetime) -> tuple[Cutoff, ...]:
-    """Return the cutoffs that together admit every record for which `step` is due at `now` (aware UTC).
+def searches(rule: Rule, zone: str, step: Action, now: datetime, *, suspended: bool = False) -> tuple[Cutoff, ...]:
+    """Return the cutoffs that together admit every record for which `step` is due at `now` (aware UTC) by its dates.
 
-    Each is on a date of its own. They also admit others: whoever searches decides about each record by itself.
+    Each is on a date of its own. They also admit others: whoever searches decides about each record by itself. With
+    `suspended`, suspensions may keep records past their time, which are then to be blocked. What a request, or a person's
+    decision, makes due is not among it: it is looked up by the person, or by the record.
     """
     passes: dict[str, Cutoff] = {}
-    for bound in _leading(rule, step):
-        for cutoff in _passes(rule.start_of(bound), bound.term, zone, now):
+    for bound in _leading(rule, step, suspended=suspended):
+        lead = bound.lead if isinstance(bound, Cap) and step is rule.action else None
+        for cutoff in _passes(rule.start_of(bound), bound.term, zone, _later(now, lead)):
             other = passes.get(cutoff.by, cutoff)
             before, before_date = max(cutoff.before, other.before), max(cutoff.before_date, other.before_date)
             passes[cutoff.by] = Cutoff(cutoff.by, before, before_date)
@@ -54,14 +57,20 @@ def date_names(rule: Rule) -> frozenset[str]:
     return rule.date_names
 
 
-def _leading(rule: Rule, step: Action) -> list[Bound]:
+def _leading(rule: Rule, step: Action, *, suspended: bool = False) -> list[Bound]:
     """The bounds of which at least one must be over for the step to be due."""
-    uppers = [bound for bound in (rule.delete_after, rule.delete_by) if bound is not None]
-    duty = rule.keep_at_least
+    uppers: list[Bound] = [bound for bound in (rule.delete_after, rule.delete_by, rule.review_after) if bound is not None]
+    duty = rule.duty
     if step is not Action.BLOCK:
         return ([duty] if duty else uppers) if step is rule.action else []
-    blocks = [rule.block_after] if rule.block_after else []
-    return blocks + ([upper for upper in uppers if _can_end_before(rule, upper, duty)] if duty else [])
+    blocks = [bound for bound in (rule.block_after, rule.review_after) if bound is not None]
+    if suspended:
+        return blocks + [bound for bound in (*uppers, duty) if bound is not None and bound not in blocks]
+    return blocks + ([upper for upper in uppers if upper not in blocks and _can_end_before(rule, upper, duty)] if duty else [])
+
+
+def _later(now: datetime, lead: RetentionPeriod | None) -> datetime:
+    return now if lead is None else now + timedelta(days=lead.whole_days, seconds=lead.elapsed_seconds)
 
 
 def _leads(start: StartSpec) -> tuple[str, ...]:

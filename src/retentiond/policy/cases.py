@@ -11,7 +11,7 @@ from retentiond.errors import Problem
 from retentiond.model.decision import Decision, decide, searches, steps
 from retentiond.model.due import LAST_MOMENT
 from retentiond.model.record import Action, Dates, Moment
-from retentiond.model.rule import KEPT, Policy, Rule
+from retentiond.model.rule import KEPT, Case, Policy, Rule
 
 _INSTANT = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
@@ -37,11 +37,7 @@ def check_cases(policy: Policy, placed: Callable[[Loc], str]) -> list[Problem]:
         place: Loc = ("rules", number)
         for index, case in enumerate(rule.cases):
             loc = (*place, "cases", index)
-            dates = rule.case_dates(case)
-            found = [
-                *_declared(rule, policy.zone, dates, case.due, case.blocked),
-                *_sharp(rule, policy.zone, dates),
-            ]
+            found = [*_declared(rule, policy.zone, case), *_sharp(rule, policy.zone, rule.case_dates(case))]
             problems += [Problem(placed(loc), dotted(loc), what) for what in found]
         problems += [
             Problem(placed(place), dotted(place), f"{what} (a generated case; this is a defect of retentiond)")
@@ -51,32 +47,42 @@ def check_cases(policy: Policy, placed: Callable[[Loc], str]) -> list[Problem]:
     return problems
 
 
-def _declared(rule: Rule, zone: str, dates: Dates, due: datetime | None, blocked: datetime | None) -> Iterator[str]:
-    decision = decide(rule, zone, dates, False, _EARLY)
+def _declared(rule: Rule, zone: str, case: Case) -> Iterator[str]:
+    decision = decide(rule, zone, rule.case_dates(case), False, _EARLY, facts=case.facts)
     moment = decision.block_at if rule.action is Action.BLOCK else decision.due_at
-    if moment != due:
-        yield f"the case says due {_told(due, decision, zone)}, the rule says {_told(moment, decision, zone)}"
-    if blocked is not None and decision.block_at != blocked:
-        yield f"the case says blocked {_told(blocked, decision, zone)}, the rule says {_told(decision.block_at, decision, zone)}"
+    if decision.unmet:
+        moment = None
+    if moment != case.due:
+        yield f"the case says due {_told(case.due, decision, zone)}, the rule says {_told(moment, decision, zone)}"
+    if case.blocked is not None and decision.block_at != case.blocked:
+        told = _told(decision.block_at, decision, zone)
+        yield f"the case says blocked {_told(case.blocked, decision, zone)}, the rule says {told}"
 
 
 def _sharp(rule: Rule, zone: str, dates: Dates) -> Iterator[str]:
     """What is not as it must be around the moments at which the record with these dates is due for a step."""
-    whole = decide(rule, zone, dates, False, _EARLY)
-    moments = {Action.BLOCK: whole.block_at, rule.action: whole.block_at if rule.action is Action.BLOCK else whole.due_at}
+    facts = {one.fact: one.is_ for one in rule.requires or ()}
+
+    def decided(now: datetime) -> Decision:
+        return decide(rule, zone, dates, False, now, facts=facts)
+
+    whole = decided(_EARLY)
+    moments = {Action.BLOCK: whole.block_at, rule.action: whole.block_at if rule.action is Action.BLOCK else whole.act_from}
     for action, moment in moments.items():
         if moment is None or moment == LAST_MOMENT:
             continue
         for before in (_INSTANT, _DAY):
-            if decide(rule, zone, dates, False, moment - before).step is action:
+            if decided(moment - before).step is action:
                 yield f"{action} is due before {moment.isoformat()}"
-        if decide(rule, zone, dates, False, moment).step is not action:
+        if decided(moment).step is not action:
             yield f"{action} is not due at {moment.isoformat()}"
         elif action not in steps(rule) or not any(cutoff.admits(dates) for cutoff in searches(rule, zone, action, moment)):
             yield f"no search finds what is due for {action} at {moment.isoformat()}"
 
 
 def _told(moment: datetime | None, decision: Decision, zone: str) -> str:
+    if decision.unmet and moment is None:
+        return f"{KEPT}, because {', '.join(decision.unmet)} is not as the rule requires"
     if moment is not None:
         return "beyond the calendar" if moment == LAST_MOMENT else f"at {moment.astimezone(ZoneInfo(zone)).isoformat()}"
     return f"{KEPT}, {decision.reason}" if decision.due_at is None and decision.block_at is None else KEPT

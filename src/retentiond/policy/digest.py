@@ -10,19 +10,44 @@ from typing import Any
 from retentiond.model.rule import Policy, Rule
 from retentiond.policy.load import LoadedPolicy
 
-_DECIDES = {"id", "target", "starts", "block_after", "keep_at_least", "delete_after", "delete_by", "action", "limits", "approval"}
-_BOUNDS = ("block_after", "keep_at_least", "delete_after", "delete_by")
+_BOUNDS = ("block_after", "review_after", "keep_at_least", "delete_after", "delete_by")
+_DECIDES = {
+    "id",
+    "target",
+    "starts",
+    *_BOUNDS,
+    "requires",
+    "holds",
+    "ended_by",
+    "suppress",
+    "action",
+    "limits",
+    "approval",
+}
 _TOLD_ONLY = {bound: {"basis"} for bound in _BOUNDS}
 
 
 def rule_digest(policy: Policy, rule: Rule, mapping_digest: str) -> str:
     """Return the digest (SHA-256, hex) of all that decides what the rule does to which records, and when.
 
-    That is the zone, the rule without what is only told about it (names, law, notice, notes and cases), and
-    `mapping_digest`, which stands for how its data set is reached. Any other way to write the same has the same digest.
+    That is the zone, the rule without what is only told about it (names, law, notice, notes and cases), the letters of
+    Art. 6(1) GDPR that it rests on, what the law's catalogue says about its class, and `mapping_digest`, which stands for how
+    its data set is reached. Any other way to write the same has the same digest.
     """
-    deciding = rule.model_dump(mode="json", by_alias=True, include=_DECIDES, exclude=_TOLD_ONLY)
-    return _digest({"retentiond": "rule 1", "zone": policy.zone, "rule": deciding, "mapping": mapping_digest})
+    return _digest({"retentiond": "rule 2", "mapping": mapping_digest, **deciding(policy, rule)})
+
+
+def deciding(policy: Policy, rule: Rule) -> dict[str, Any]:
+    """Return all that decides, as JSON has it, but how the data set is reached."""
+    statute = rule.duty.statute if rule.duty else None
+    return {
+        "zone": policy.zone,
+        "rule": rule.model_dump(mode="json", by_alias=True, include=_DECIDES, exclude=_TOLD_ONLY),
+        "lawful": sorted(rule.lawful(policy.basis)),
+        "law": statute.model_dump(mode="json", by_alias=True, include={"period", "counted", "guard", "shortened", "tax"})
+        if statute
+        else None,
+    }
 
 
 def policy_digest(policies: Sequence[LoadedPolicy]) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from retentiond.document import Document, Loc, build, read
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
 from retentiond.model.rule import Policy, Rule
 from retentiond.policy.cases import check_cases
+from retentiond.policy.derived import derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,15 @@ def load(path: Path) -> tuple[LoadedPolicy, ...]:
     for file in _files(path, problems):
         try:
             document = read(file)
-            one = LoadedPolicy(build(document, Policy), file, document.digest, document)
-            # A rule that does not come out as its own worked cases say is not what somebody meant; nothing may go by it.
-            problems += check_cases(one.policy, one.place)
-            loaded.append(one)
+            loaded.append(LoadedPolicy(build(document, Policy), file, document.digest, document))
         except ConfigurationError as error:
             problems += error.problems
     problems += _twice(loaded)
+    if not problems:
+        loaded = derived(loaded, problems)
+    for one in loaded if not problems else ():
+        # A rule that does not come out as its own worked cases say is not what somebody meant; nothing may go by it.
+        problems += check_cases(one.policy, one.place)
     if problems:
         raise ConfigurationError("The policies cannot be used; nothing was done.", problems)
     return tuple(loaded)
@@ -75,25 +80,55 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
     return files
 
 
+def in_force(policies: Sequence[LoadedPolicy], now: datetime) -> tuple[LoadedPolicy, ...]:
+    """Of each policy the version that counts at `now` (aware UTC): the newest whose first day has begun in its zone."""
+    newest: dict[str, LoadedPolicy] = {}
+    for one in sorted(policies, key=lambda one: one.policy.valid_from):
+        if one.policy.valid_from <= now.astimezone(ZoneInfo(one.policy.zone)).date():
+            newest[one.policy.policy] = one
+    return tuple(one for one in policies if newest.get(one.policy.policy) is one)
+
+
 def _twice(policies: Sequence[LoadedPolicy]) -> Iterator[Problem]:
-    """Names must be unique over all files, and no data set is governed by two rules."""
-    names: dict[str, str] = {}
-    rules: dict[str, str] = {}
-    targets: dict[Target, str] = {}
+    """Names must be unique over all policies, and no data set is governed by two rules.
+
+    Versions of one policy, which begin on different days, may share both.
+    """
+    versions: dict[tuple[str, date], str] = {}
+    rules: dict[str, tuple[str, str]] = {}
+    targets: dict[Target, tuple[str, str]] = {}
     for loaded in policies:
         name = loaded.policy.policy
-        if name in names:
-            yield Problem(loaded.place(("policy",)), "policy", f"a policy named {name} is already at {names[name]}")
-        names.setdefault(name, loaded.place(("policy",)))
+        version = name, loaded.policy.valid_from
+        if version in versions:
+            what = f"a policy named {name} that is valid from that day is already at {versions[version]}"
+            yield Problem(loaded.place(("policy",)), "policy", what)
+        versions.setdefault(version, loaded.place(("policy",)))
+        named = [("rules", number, rule.id) for number, rule in enumerate(loaded.policy.rules)]
+        named += [("attestations", number, attested.id) for number, attested in enumerate(loaded.policy.attestations)]
+        for kind, number, rule_id in named:
+            where = loaded.place((kind, number, "id"))
+            owner, other = rules.get(rule_id, (name, ""))
+            if owner != name:
+                yield Problem(where, f"{kind}[{number}].id", f"a rule named {rule_id} is already at {other}")
+            rules.setdefault(rule_id, (name, where))
         for number, rule in enumerate(loaded.policy.rules):
-            place = ("rules", number)
-            where = loaded.place((*place, "id"))
-            if rule.id in rules:
-                yield Problem(where, f"rules[{number}].id", f"a rule named {rule.id} is already at {rules[rule.id]}")
-            rules.setdefault(rule.id, where)
             target = Target(rule.target.system, rule.target.dataset)
-            where = loaded.place((*place, "target"))
-            if target in targets:
-                what = f"{target} is already governed by the rule at {targets[target]}; one data set has one rule"
+            where = loaded.place(("rules", number, "target"))
+            owner, other = targets.get(target, (name, ""))
+            if owner != name:
+                what = f"{target} is already governed by the rule at {other}; one data set has one rule"
                 yield Problem(where, f"rules[{number}].target", what)
-            targets.setdefault(target, where)
+            targets.setdefault(target, (name, where))
+        yield from _twice_within(loaded)
+
+
+def _twice_within(loaded: LoadedPolicy) -> Iterator[Problem]:
+    seen: dict[Target, str] = {}
+    for number, rule in enumerate(loaded.policy.rules):
+        target = Target(rule.target.system, rule.target.dataset)
+        where = loaded.place(("rules", number, "target"))
+        if target in seen:
+            what = f"{target} is already governed by the rule at {seen[target]}; one data set has one rule"
+            yield Problem(where, f"rules[{number}].target", what)
+        seen.setdefault(target, where)

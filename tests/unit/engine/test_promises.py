@@ -28,7 +28,7 @@ DAYS = 30
 """The rule of these tests: a duty to keep for 30 days, counted to the end of the day; then the record goes."""
 
 RULE = workbench.rule(
-    duty=f"{{period: P{DAYS}D, counted: day-end}}",
+    duty=f"{{class: none, period: P{DAYS}D, counted: day-end}}",
     bounds="delete_after: keep_at_least",
     limits=f"{{records: {CAP}, share: 100%, undatable: 100%}}",
 )

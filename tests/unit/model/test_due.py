@@ -13,9 +13,10 @@ from support.dates import ZONES, days, instants, moments, terms, whole_days, zon
 from support.reference import end_by_walking, later_by_walking
 
 from retentiond.model.due import LAST_MOMENT, DueMoment, Start, as_instant, due_moment, end_of, later_by
+from retentiond.model.law import CLASSES
 from retentiond.model.period import Counted, RetentionPeriod, Term
 from retentiond.model.record import Moment
-from retentiond.model.tax import assessment_end, voucher_end
+from retentiond.model.tax import assessment_end, statutory_end
 
 BERLIN = "Europe/Berlin"
 EXAMPLES = list(csv.DictReader((Path(__file__).parents[2] / "data/period-examples.csv").read_text().splitlines()))
@@ -61,7 +62,7 @@ def _bounds(row: dict[str, str], start: Start) -> Bounds:
     for bound in filter(None, map(str.strip, row["bounds"].split(";"))):
         kind, _, term = bound.partition(" ")
         if kind == "voucher":
-            found.minima.append(voucher_end(start, BERLIN))
+            found.minima.append(statutory_end(start, CLASSES["voucher"], BERLIN))
         else:
             {"duty": found.minima, "purpose": found.purposes, "cap": found.caps}[kind].append(end_of(start, _term(term), BERLIN))
     kind, *more = row["more"].split() or [""]

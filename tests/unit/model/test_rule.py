@@ -11,6 +11,7 @@ from retentiond.model.rule import Bound, Limits, Policy, Rule, StartSpec
 
 DAYS = {"period": "P30D", "counted": "day-end"}
 YEARS = {"period": "P8Y", "counted": "calendar-year-end"}
+DUTY = {"class": "none"} | YEARS
 
 
 def refusal(keys: dict[str, Any], model: type[Any] = Rule) -> str:
@@ -27,6 +28,7 @@ def policy(**keys: Any) -> dict[str, Any]:
         "basis": ["a law"],
         "notice": "a promise",
         "zone": "Europe/Berlin",
+        "valid_from": "2025-01-01",
         "rules": [written(starts="at", delete_after=DAYS)],
     } | keys
 
@@ -36,8 +38,8 @@ def policy(**keys: Any) -> dict[str, Any]:
     [
         ({"starts": "at"}, "nothing says when to delete"),
         ({"starts": "at", "action": "anonymize", "block_after": DAYS}, "nothing says when to anonymize"),
-        ({"starts": "at", "keep_at_least": YEARS}, "`delete_after` is missing"),
-        ({"starts": "at", "keep_at_least": YEARS, "delete_by": YEARS}, "`delete_after` is missing"),
+        ({"starts": "at", "keep_at_least": DUTY}, "`delete_after` is missing"),
+        ({"starts": "at", "keep_at_least": DUTY, "delete_by": YEARS}, "`delete_after` is missing"),
         ({"starts": "at", "delete_after": "keep_at_least", "delete_by": DAYS}, "needs a duty in `keep_at_least`"),
         ({"starts": "at", "action": "block"}, "needs `block_after`"),
         ({"starts": "at", "action": "block", "block_after": DAYS, "delete_by": DAYS}, "a rule that only blocks has no"),

@@ -9,7 +9,8 @@ from support.rules import rules
 
 from retentiond.document import dotted
 from retentiond.errors import ConfigurationError
-from retentiond.model.rule import Policy, Rule, Text
+from retentiond.model.rule import Policy, Rule
+from retentiond.model.written import Text
 from retentiond.policy import cases
 from retentiond.policy.cases import check_cases
 from retentiond.policy.load import load
@@ -53,7 +54,9 @@ def test_a_case_that_does_not_come_out_is_told_with_its_place(old: str, new: str
 @given(rules(), zones)
 def test_generated_cases_find_nothing_wrong_with_any_rule(rule: Rule, zone: str) -> None:
     told = Text(de="x", en="x")
-    policy = Policy(policy="made-up", title=told, purpose="x", basis=("x",), notice="x", zone=zone, rules=(rule,))
+    policy = Policy(
+        policy="made-up", title=told, purpose="x", basis=("x",), notice="x", zone=zone, valid_from=date(2025, 1, 1), rules=(rule,)
+    )
     assert check_cases(policy, dotted) == []
 
 

@@ -14,7 +14,7 @@ DAYS = {"period": "P30D", "counted": "day-end"}
 BASE: dict[str, Any] = {
     "starts": {"at": "closed"},
     "block_after": {"period": "P1D", "counted": "day-end"},
-    "keep_at_least": DAYS,
+    "keep_at_least": {"class": "none"} | DAYS,
     "delete_after": DAYS,
     "delete_by": {"period": "P1Y", "counted": "day-end"},
 }
@@ -22,7 +22,15 @@ BASE: dict[str, Any] = {
 
 def digest(keys: dict[str, Any], zone: str = "Europe/Berlin", mapping: str = "mapping", **more: Any) -> str:
     policy = Policy.model_validate(
-        {"policy": "made-up", "title": {"de": "x", "en": "x"}, "purpose": "x", "basis": ["x"], "notice": "x", "zone": zone}
+        {
+            "policy": "made-up",
+            "title": {"de": "x", "en": "x"},
+            "purpose": "x",
+            "basis": ["x"],
+            "notice": "x",
+            "zone": zone,
+            "valid_from": "2025-01-01",
+        }
         | {"rules": [written(**keys)]}
         | more
     )
@@ -38,7 +46,7 @@ def digest(keys: dict[str, Any], zone: str = "Europe/Berlin", mapping: str = "ma
         {"starts": {"at": "closed", "count_start_day": True}},
         {"starts": {"at": "closed", "else": {"at": "opened", "plus": "P1D"}}},
         {"block_after": {"period": "P2D", "counted": "day-end"}},
-        {"keep_at_least": DAYS | {"counted": "calendar-year-end"}},
+        {"keep_at_least": {"class": "none"} | DAYS | {"counted": "calendar-year-end"}},
         {"keep_at_least": "none"},
         {"delete_after": DAYS | {"period": "P31D"}},
         {"delete_after": "keep_at_least"},
@@ -68,7 +76,7 @@ def test_the_zone_and_the_way_to_the_data_change_the_digest() -> None:
         {"notice": "a promise"},
         {"basis": ["a law"]},
         {"cases": [{"starts": "2026-01-01", "due": "kept"}]},
-        {"keep_at_least": DAYS | {"basis": "a law"}},
+        {"keep_at_least": {"class": "none"} | DAYS | {"basis": "a law"}},
         {"starts": "closed"},
         {"starts": {"at": ["closed"]}},
         {"delete_by": {"period": "P0Y12M", "counted": "day-end"} | {"period": "P1Y"}},
@@ -87,7 +95,15 @@ def test_the_digest_of_a_known_rule_stays_the_same() -> None:
 
 def test_the_digest_of_policies_knows_their_files_and_not_their_order() -> None:
     policy = Policy.model_validate(
-        {"policy": "made-up", "title": {"de": "x", "en": "x"}, "purpose": "x", "basis": ["x"], "notice": "x", "zone": "UTC"}
+        {
+            "policy": "made-up",
+            "title": {"de": "x", "en": "x"},
+            "purpose": "x",
+            "basis": ["x"],
+            "notice": "x",
+            "zone": "UTC",
+            "valid_from": "2025-01-01",
+        }
         | {"rules": [written(**BASE)]}
     )
     one, other = LoadedPolicy(policy, Path("a"), "11"), LoadedPolicy(policy, Path("b"), "22")

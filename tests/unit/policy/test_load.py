@@ -86,7 +86,7 @@ def test_the_problems_of_all_files_are_told_at_once(folder: Path) -> None:
         (folder / name).write_text(text.replace("keep_at_least:", "keep_at_last:").replace("action: delete", "action: destroy"))
     told = refused(folder)
     assert {problem.split(":")[0] for problem in told} == {f"{folder}/accounting.yaml", f"{folder}/web-hosting.yaml"}
-    misspelt = f"{folder}/web-hosting.yaml:13:5: rules[0].keep_at_last: there is no such key; did you mean 'keep_at_least'?"
+    misspelt = f"{folder}/web-hosting.yaml:14:5: rules[0].keep_at_last: there is no such key; did you mean 'keep_at_least'?"
     assert any(one.startswith(f"{misspelt} Allowed are: id, data_kind, ") for one in told)
     assert sum("rules[0].action: should be 'delete', 'block' or 'anonymize'" in one for one in told) == 2
 

@@ -1,0 +1,49 @@
+"""Looks up the duties that are derived from other rules, so that what is derived changes with what it derives from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from retentiond.errors import Problem
+from retentiond.model.rule import Derived, Duty
+
+if TYPE_CHECKING:
+    from retentiond.policy.load import LoadedPolicy
+
+
+def derived(policies: Sequence[LoadedPolicy], problems: list[Problem]) -> list[LoadedPolicy]:
+    """Return the policies with every derived duty written out; adds to `problems` where that cannot be done.
+
+    Of several versions of the other rule the longest duty counts, so that no derived duty ends before what it protects.
+    """
+    duties: dict[str, list[Duty]] = {}
+    for loaded in policies:
+        for rule in loaded.policy.rules:
+            if isinstance(rule.keep_at_least, Duty):
+                duties.setdefault(rule.id, []).append(rule.keep_at_least)
+    found = []
+    for loaded in policies:
+        rules = []
+        for number, rule in enumerate(loaded.policy.rules):
+            if not isinstance(rule.keep_at_least, Derived):
+                rules.append(rule)
+                continue
+            duty = _looked_up(rule.keep_at_least, duties)
+            if duty is None:
+                where = loaded.place(("rules", number, "keep_at_least", "derived_from"))
+                what = f"there is no rule {rule.keep_at_least.derived_from} with a duty of its own to derive one from"
+                problems.append(Problem(where, f"rules[{number}].keep_at_least.derived_from", what))
+                continue
+            rules.append(rule.model_copy(update={"keep_at_least": duty}))
+        found.append(replace(loaded, policy=loaded.policy.model_copy(update={"rules": tuple(rules)})))
+    return found
+
+
+def _looked_up(wanted: Derived, duties: dict[str, list[Duty]]) -> Duty | None:
+    known = duties.get(wanted.derived_from, [])
+    if not known:
+        return None
+    longest = max(known, key=lambda duty: (duty.counted.by_year, duty.period.longest_days))
+    return longest.model_copy(update={"from_": wanted.from_, "basis": wanted.basis or longest.basis})
