@@ -36,8 +36,8 @@ class Seal:
             return AESGCM(self._derived("seal")).decrypt(blob[:_NONCE], blob[_NONCE:], bound_to.encode())
         except (InvalidTag, ValueError):  # ValueError where not even a nonce is left of it
             raise StateError(
-                "An entry of the registers cannot be opened: it was changed, or the key `register.key` is not the one that it was "
-                "made with. Restore the state directory from its backup."
+                "An entry of the registers cannot be opened: it was changed, or `register.key` is not the key it was made with. "
+                "Restore the state directory from its backup."
             ) from None
 
     def mark(self, *parts: str) -> bytes:

@@ -95,8 +95,10 @@ class Workbench:
 
     def write_rules(self, *rules: str) -> None:
         """Replace the policy."""
-        head = 'policy: made-up\ntitle: {de: A, en: A}\npurpose: test\nbasis: ["law"]\nnotice: test\n'
+        head = (
+            'policy: made-up\ntitle: {de: A, en: A}\npurpose: test\nbasis: ["law"]\nnotice: test\n'
             'zone: Europe/Berlin\nvalid_from: "2025-01-01"\nrules:\n'
+        )
         (self.folder / "policies" / "made-up.yaml").write_text(head + "".join(rules or (rule(),)), encoding="utf-8")
 
     def workplace(self) -> Workplace:
