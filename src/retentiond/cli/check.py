@@ -11,6 +11,7 @@ from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import note, say
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.model.decision import steps
 from retentiond.report.shown import counted, shown
 
 
@@ -44,7 +45,7 @@ def _ask_systems(workplace: Workplace) -> int:
     """Tell each finding, and how many of them refuse."""
     refusing = 0
     for assignment in workplace.assignments:
-        for action in assignment.steps:
+        for action in steps(assignment.rule):
             place = f"{assignment.rule.id}: {assignment.target.target}, {action}"
             try:
                 with assignment.target.reader() as reader:

@@ -8,6 +8,7 @@ import typer
 
 from retentiond.audit import read_log
 from retentiond.cli.session import moment_of, settings_of, target_of
+from retentiond.cli.state import registers_of
 from retentiond.cli.terminal import say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.evidence import log_place
@@ -29,10 +30,11 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
     """Tell the fate of one record. Its dates, each bound, the verdict, and what the deletion log says about it."""
-    workplace = read_workplace(settings_of(context))
+    settings = settings_of(context)
+    workplace = read_workplace(settings)
     target = target_of(dataset)
     moment = moment_of(as_of, utc_now())
-    fates = fates_of(workplace, target, key, moment)
+    fates = fates_of(workplace, registers_of(settings, workplace), target, key, moment)
     traces, remark = _traces(workplace, target, key)
     if json:
         say_json(explain_json(fates, moment, traces, remark))

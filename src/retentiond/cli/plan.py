@@ -10,12 +10,13 @@ import typer
 
 from retentiond.audit import ephemeral_handles
 from retentiond.cli.session import moment_of, regular_file, settings_of
-from retentiond.cli.state import approved_digests
+from retentiond.cli.state import approved_digests, registers_of
 from retentiond.cli.terminal import note, progress_bars, say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.evidence import open_evidence
 from retentiond.engine.planfile import write_plan_file
 from retentiond.engine.planning import plan_rules
+from retentiond.engine.registers import read_registers
 from retentiond.engine.values import Status, StepResult
 from retentiond.engine.workplace import read_workplace
 from retentiond.report.plan import PlanReport, plan_json, plan_text
@@ -44,10 +45,12 @@ def plan(
     only = rule or []
     if output is not None:
         with open_evidence(settings, now) as evidence, progress_bars() as progress:
-            steps = write_plan_file(output, workplace, evidence.log, moment, only=only, progress=progress)
+            registers = read_registers(evidence.store, [one.rule.id for one in workplace.assignments])
+            steps = write_plan_file(output, workplace, registers, evidence.log, moment, only=only, progress=progress)
     else:
         with progress_bars() as progress:
-            steps = plan_rules(workplace, ephemeral_handles(), moment, only=only, progress=progress)
+            registers = registers_of(settings, workplace)
+            steps = plan_rules(workplace, registers, ephemeral_handles(), moment, only=only, progress=progress)
     report = PlanReport(moment, steps, approved_digests(settings), workplace)
     if json:
         say_json(plan_json(report))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from retentiond.cli.terminal import note
 from retentiond.engine.evidence import open_store_of
+from retentiond.engine.registers import Registers, read_registers
+from retentiond.engine.workplace import Workplace
 from retentiond.errors import StateError
 from retentiond.settings import Settings
 from retentiond.store import Store
@@ -20,6 +22,12 @@ def existing_store(settings: Settings) -> Iterator[Store | None]:
         return
     with open_store_of(settings) as store:
         yield store
+
+
+def registers_of(settings: Settings, workplace: Workplace) -> Registers:
+    """What persons and registers say; nothing before the first entry. Raises `StateError` where it cannot be read."""
+    with existing_store(settings) as store:
+        return read_registers(store, [one.rule.id for one in workplace.assignments]) if store else Registers()
 
 
 def approved_digests(settings: Settings) -> frozenset[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -70,7 +71,8 @@ def _said(one: ErrorDetails, model: type[BaseModel]) -> str:
         return _mapping(owner) + (f"; {told}" if (told := _told(model, loc)) else "")
     if kind == "too_short":
         return "must have at least 1 item"
-    message = one["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", one["msg"])  # some members of an enumeration, as Python shows them
+    message = message.removeprefix("Value error, ").removeprefix("Input ")
     return message[:1].lower() + message[1:] if message[:2].istitle() else message
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
-from retentiond.audit import DeletionLog, Intent, OpenBatch
+from retentiond.audit import DeletionLog, Intent
 from retentiond.connector.api import Answer, Answered, Copy, Reader
 from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
@@ -24,6 +26,17 @@ from retentiond.engine.values import DueRecord, Status
 from retentiond.errors import ConfigurationError, ConnectorError, OutcomeUnknownError
 from retentiond.model.record import FAILURE_CODES, Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
+
+
+class Stand(StrEnum):
+    """What a last look, just before the act, says about a record that the plan names."""
+
+    FREE = "free"
+    HELD = "held"
+    """A hold, an open tax year or a request came in between."""
+    MOVED = "moved"
+    """What had made it due is so no more."""
+
 
 LOOKED_AT = 10
 """How many records of a batch that are called changed are looked at: enough to notice where all are, however dear one look is."""
@@ -46,6 +59,12 @@ class Means:
     """True once the run is to end; asked between batches, so that the batch in hand is finished."""
     errors: int
     """How many records may fail before the rest of the step is left alone."""
+    acting: Callable[[], AbstractContextManager[None]]
+    """Held from the last look until the act is over: meanwhile no register changes."""
+    look_again: Callable[[Sequence[RecordRef]], Sequence[Stand]]
+    """The last look: reads the registers anew and says how each record stands now."""
+    before_act: Callable[[Sequence[RecordRef]], None]
+    """Called with the records that are free, just before the act: for what must be written down first."""
 
 
 @dataclass(slots=True)
@@ -104,14 +123,20 @@ def execute(
                 intent(max(record.due_at for record in once)), [record.ref for record in once], means.clock()
             )
             failpoint("intended")
+            free: list[RecordRef] = []
             try:
-                outcomes = _act(means, opened, role)
+                with means.acting():
+                    stands = means.look_again(opened.records)
+                    free = [ref for ref, stand in zip(opened.records, stands, strict=True) if stand is Stand.FREE]
+                    failpoint("looked-again")
+                    acted = _act(means, opened.batch, free, role) if free else []
             except OutcomeUnknownError:
                 # The role's session is given up: closing it, and opening another, fences off what may still be at work.
                 role.close()
                 role = None
                 failpoint("unknown")
-                outcomes = _look(means, opened)
+                acted = _look(means, free)
+            outcomes = _together(stands, acted)
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")
@@ -135,12 +160,23 @@ def execute(
     return done
 
 
-def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
-    """Act on one intended batch and read it back; raises `OutcomeUnknownError` where nobody knows what happened."""
-    action, target, refs = means.action, means.target.target, opened.records
+LEFT_ALONE = {Stand.HELD: Outcome(OutcomeKind.HELD), Stand.MOVED: Outcome(OutcomeKind.CHANGED)}
+"""The outcome of what the last look kept from the act."""
+
+
+def _together(stands: Sequence[Stand], acted: Sequence[Outcome]) -> list[Outcome]:
+    """One outcome for each record of the batch, in order: of those that were free what came of the act."""
+    done = iter(acted)
+    return [LEFT_ALONE.get(stand) or next(done) for stand in stands]
+
+
+def _act(means: Means, batch: str, refs: Sequence[RecordRef], role: Role) -> list[Outcome]:
+    """Act on the free ones of a batch and read them back; raises `OutcomeUnknownError` where nobody knows what happened."""
+    action, target = means.action, means.target.target
+    means.before_act(refs)
 
     def attempt() -> list[Answer]:
-        return act(role, action, refs, Permit(opened.batch, action, target, refs))
+        return act(role, action, refs, Permit(batch, action, target, refs))
 
     try:
         answers = patiently(attempt, means.retry, means.sleep)
@@ -156,8 +192,8 @@ def _act(means: Means, opened: OpenBatch, role: Role) -> list[Outcome]:
     return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
 
 
-def _look(means: Means, opened: OpenBatch) -> list[Outcome]:
-    return patiently(lambda: look(means.target, means.action, opened.records), means.retry, means.sleep)
+def _look(means: Means, refs: Sequence[RecordRef]) -> list[Outcome]:
+    return patiently(lambda: look(means.target, means.action, refs), means.retry, means.sleep)
 
 
 def _looked_at(means: Means, ref: RecordRef, changed: Answer) -> Answer:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from retentiond.engine.planner import Handles, plan_digest
 from retentiond.engine.planning import plan_rules
+from retentiond.engine.registers import Registers
 from retentiond.engine.values import DueRecord, Progress, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError, StateError
@@ -46,6 +47,7 @@ class PlannedStep:
 def write_plan_file(
     path: Path,
     workplace: Workplace,
+    registers: Registers,
     handles: Handles,
     now: datetime,
     *,
@@ -60,7 +62,7 @@ def write_plan_file(
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            results = _write(file, workplace, handles, now, only, progress)
+            results = _write(file, workplace, registers, handles, now, only, progress)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -76,6 +78,7 @@ def write_plan_file(
 def _write(
     file: IO[str],
     workplace: Workplace,
+    registers: Registers,
     handles: Handles,
     now: datetime,
     only: Sequence[str],
@@ -93,9 +96,10 @@ def _write(
 
     line({"as_of": now.isoformat(), "format": FORMAT, "origin": workplace.settings.origin})
     results: list[StepResult] = []
-    for assignment in workplace.chosen(only):
+    for assignment in workplace.at(now).chosen(only):
         results += plan_rules(
             workplace,
+            registers,
             handles,
             now,
             only=[assignment.rule.id],

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from retentiond.connector.api import Finding, Reader
-from retentiond.engine.assignment import Assignment
+from retentiond.engine.registers import Standing
 from retentiond.engine.values import OTHER_STEP, DueRecord, Progress, StepPlan
 from retentiond.errors import ConnectorError
-from retentiond.model.decision import Decision, Reason, Verdict, decide, searches, undatable_dates
+from retentiond.model.decision import Decision, Reason, Verdict, searches, undatable_dates
 from retentiond.model.record import Action, Cutoff, RecordRef, Target
 
 SAMPLES = 20
@@ -23,6 +24,20 @@ MOST = 2**53
 
 EVERY = 1000
 """How many records pass between two words about progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noting:
+    """Where a plan hands on what it comes across."""
+
+    due: Callable[[DueRecord], None] = lambda _record: None
+    review: Callable[[RecordRef, datetime], None] = lambda _ref, _due: None
+    """A record that is up for review, and from when (UTC)."""
+    finding: Callable[[Reason, RecordRef], None] = lambda _reason, _ref: None
+    """A record that no rule can be applied to: `UNDATABLE` or `CONTESTED`."""
+
+
+NOTHING_NOTED = Noting()
 
 
 class Handles(Protocol):
@@ -38,22 +53,24 @@ class Handles(Protocol):
 
 
 def plan_step(
-    assignment: Assignment,
+    standing: Standing,
     action: Action,
     reader: Reader,
     now: datetime,
     handles: Handles,
     findings: Sequence[Finding] = (),
-    keep: Callable[[DueRecord], None] = lambda _record: None,
+    noting: Noting = NOTHING_NOTED,
     progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> StepPlan:
     """Plan `action` for everything the rule governs, as of `now` (aware UTC).
 
-    Each record that is due for it is handed to `keep`, oldest first within each search. Memory is constant.
-    `findings` are those of the reader's preflight. Raises `ConnectorError` where the system cannot be read.
+    Each record that is due for it is handed to `noting`, oldest first within each search, after those that a request or a
+    review names; so is each that a person has to look at. Memory is constant but for what is named. `findings` are those
+    of the reader's preflight. Raises `ConnectorError` where the system cannot be read.
     """
+    assignment = standing.assignment
     rule, zone, target = assignment.rule, assignment.zone, assignment.target.target
-    named = hashlib.sha256()
+    digest = hashlib.sha256()
     kept: Counter[str] = Counter()
     due = past_cap = undatable = 0
     oldest: datetime | None = None
@@ -63,27 +80,44 @@ def plan_step(
     if not 0 <= population < MOST:
         raise ConnectorError(f"The connector of {target} counts {population} records; this is a defect of it.", "malformed")
 
-    for page in reader.undated(undatable_dates(rule)):
-        undatable += len(page)
-        samples += page[: SAMPLES - len(samples)]
+    named: set[tuple[str, ...]] = set()
 
-    for examined, ref in enumerate(_candidates(reader, searches(rule, zone, action, now), action)):
-        if examined % EVERY == 0:
-            progress(Progress(rule.id, target, action, "plan", examined, population))
-        decision = decide(rule, zone, ref.dates, ref.blocked, now)
+    def take(ref: RecordRef) -> None:
+        nonlocal due, past_cap, undatable, oldest, latest
+        decision = standing.decide(ref, now)
         if decision.step is action:
             moment = _moment(decision, action, target)
             due += 1
             past_cap += decision.verdict is Verdict.MUST_BE_GONE
             oldest = moment if oldest is None else min(oldest, moment)
             latest = moment if latest is None else max(latest, moment)
-            named.update(handles.handle(target, ref.key) + handles.fingerprint(target, ref))
-            keep(DueRecord(ref, moment))
+            digest.update(handles.handle(target, ref.key) + handles.fingerprint(target, ref))
+            noting.due(DueRecord(ref, moment))
         elif decision.verdict is Verdict.UNDATABLE:
             undatable += 1
-            samples += [ref] if len(samples) < SAMPLES else []
+            samples.extend([ref] if len(samples) < SAMPLES else [])
+            noting.finding(Reason.UNDATABLE, ref)
         else:
             kept[OTHER_STEP if decision.step else decision.reason] += 1
+            if decision.reason is Reason.CONTESTED:
+                noting.finding(Reason.CONTESTED, ref)
+            elif decision.reason is Reason.REVIEW_DUE and decision.review_at is not None:
+                noting.review(ref, decision.review_at)
+
+    for ref in standing.named(reader):
+        named.add(ref.key)
+        take(ref)
+    names = undatable_dates(rule)
+    for page in reader.undated(names):
+        for ref in page:
+            if ref.key not in named:
+                take(ref)
+    passes = searches(rule, zone, action, now, suspended=bool(standing.holds or standing.effects))
+    for examined, ref in enumerate(_candidates(reader, passes, action)):
+        if examined % EVERY == 0:
+            progress(Progress(rule.id, target, action, "plan", examined, population))
+        if ref.key not in named:
+            take(ref)
 
     # What no search found, and has a date, is simply not due yet; it was never fetched.
     unexamined = population - undatable - due - kept.total()
@@ -104,7 +138,7 @@ def plan_step(
         undatable=undatable,
         oldest_due=oldest,
         latest_due=latest,
-        digest=plan_digest(assignment.digest, action, target, named),
+        digest=plan_digest(assignment.digest, action, target, digest),
         copies=tuple(assignment.target.copies()) if action is not Action.BLOCK else (),
         findings=tuple(findings),
         undatable_samples=tuple(samples),

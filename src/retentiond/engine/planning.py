@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from retentiond.connector.api import Finding, Reader
-from retentiond.engine.assignment import Assignment
-from retentiond.engine.planner import Handles, plan_step
+from retentiond.engine.planner import Handles, Noting, plan_step
+from retentiond.engine.registers import Registers, Standing
 from retentiond.engine.values import DueRecord, Progress, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError, ConnectorError
@@ -17,6 +17,7 @@ from retentiond.model.record import Action
 
 def plan_rules(
     workplace: Workplace,
+    registers: Registers,
     handles: Handles,
     now: datetime,
     *,
@@ -27,13 +28,15 @@ def plan_rules(
 ) -> tuple[StepResult, ...]:
     """Plan each step of the rules named (all where none is) as of `now` (aware UTC).
 
+    `registers` are what persons and registers say.
     A system that cannot be read fails its own steps only; where only the right to act is missing, the plan is whole.
     `keep` is handed each due record, `planned` each finished plan.
     """
     results: list[StepResult] = []
-    for assignment in workplace.chosen(only):
-        for action in assignment.steps:
-            result = _plan(assignment, action, now, handles, keep, progress)
+    for assignment in workplace.at(now).chosen(only):
+        standing = registers.for_rule(assignment)
+        for action in standing.steps:
+            result = _plan(standing, action, now, handles, Noting(due=keep), progress)
             results.append(result)
             if result.plan is not None:
                 planned(result.plan)
@@ -41,16 +44,17 @@ def plan_rules(
 
 
 def _plan(
-    assignment: Assignment,
+    standing: Standing,
     action: Action,
     now: datetime,
     handles: Handles,
-    keep: Callable[[DueRecord], None],
+    noting: Noting,
     progress: Callable[[Progress], None],
 ) -> StepResult:
+    assignment = standing.assignment
     try:
         with assignment.target.reader() as reader:
-            planned = plan_with(assignment, action, reader, now, handles, keep, progress)
+            planned = plan_with(standing, action, reader, now, handles, noting, progress)
     except (ConnectorError, ConfigurationError) as error:
         return StepResult.of(assignment, action, Status.FAILED, None, str(error))
     whole = planned.plan is not None and all(one.of_rights for one in planned.plan.findings if one.refuses)
@@ -58,22 +62,23 @@ def _plan(
 
 
 def plan_with(
-    assignment: Assignment,
+    standing: Standing,
     action: Action,
     reader: Reader,
     now: datetime,
     handles: Handles,
-    keep: Callable[[DueRecord], None],
+    noting: Noting,
     progress: Callable[[Progress], None],
 ) -> StepResult:
     """Plan one step with a reader at hand: PLANNED, or REFUSED where the preflight found what must be mended first.
 
     Raises `ConnectorError` where the system cannot be read although its preflight saw nothing wrong.
     """
-    findings = reader.preflight(action)
+    assignment = standing.assignment
+    findings = [*reader.preflight(action), *reader.coverage()]
     refusing = _refusing(findings)
     try:
-        plan = plan_step(assignment, action, reader, now, handles, findings, keep, progress)
+        plan = plan_step(standing, action, reader, now, handles, findings, noting, progress)
     except ConnectorError:
         if not refusing:
             raise

@@ -18,18 +18,21 @@ from retentiond.engine.approval import approved_plan, clock_approved, only_appro
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence
-from retentiond.engine.executor import Means, execute
+from retentiond.engine.executor import Means, Stand, execute
 from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
+from retentiond.engine.noting import Notes
+from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
+from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
-from retentiond.errors import AuditError, ConfigurationError, ConnectorError
-from retentiond.model.decision import searches
-from retentiond.model.record import Action, OutcomeKind, Target
+from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
+from retentiond.model.decision import Verdict, searches
+from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
 from retentiond.store import ClockReading, PlanHeader, StepRow
 
 A_DAY = timedelta(days=1)
@@ -42,6 +45,8 @@ class _Run:
     run: str
     workplace: Workplace
     evidence: Evidence
+    registers: Registers
+    """What persons and registers said when the run began."""
     told: Verification
     """What the deletion log told when the run began."""
     now: datetime
@@ -89,6 +94,7 @@ def run(
     `catch-up`. `stop` is asked between batches, and while planning. Raises `AuditError` where the log does not verify,
     `StateError` where log or store cannot be written: then nothing (more) is done.
     """
+    workplace = workplace.at(reading.at)
     chosen = workplace.chosen(only)
     store, log, settings = evidence.store, evidence.log, workplace.settings
     told = log.verify()
@@ -119,15 +125,16 @@ def run(
         store.record_clock(reading)
         store.drop_plans(reading.at)
 
-    this = _Run(number, workplace, evidence, told, reading.at, clock, sleep, stop, progress)
+    registers, unreadable = _registers(evidence, chosen)
+    this = _Run(number, workplace, evidence, registers, told, reading.at, clock, sleep, stop, progress)
     results: list[StepResult] = []
     for assignment in chosen:
         _log_policy(this, assignment)
-        for action in assignment.steps:
+        for action in registers.for_rule(assignment).steps:
             if stop():
                 result = StepResult.of(assignment, action, Status.INTERRUPTED, None, "The run was told to stop before this step.")
-            elif not believed:
-                result = StepResult.of(assignment, action, Status.REFUSED, None, *doubted)
+            elif not believed or unreadable:
+                result = StepResult.of(assignment, action, Status.REFUSED, None, *(unreadable or doubted))
             else:
                 result = attempted(partial(_step, this, assignment, action), bugs) or StepResult.of(
                     assignment,
@@ -149,6 +156,14 @@ def run(
     return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs))
 
 
+def _registers(evidence: Evidence, chosen: Sequence[Assignment]) -> tuple[Registers, list[str]]:
+    """What persons and registers say; and why nothing may be done where that cannot be read."""
+    try:
+        return read_registers(evidence.store, [one.rule.id for one in chosen]), []
+    except StateError as error:
+        return Registers(), [f"Holds and requests cannot be read, so nothing is done. {error}"]
+
+
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
     target = assignment.target.target
     if any(Target(batch.intent.system, batch.intent.dataset) == target for batch in this.evidence.log.open_batches()):
@@ -156,10 +171,13 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
         return StepResult.of(assignment, action, Status.FAILED, None, why)
     try:
         with assignment.target.reader() as reader, open_spool(this.workplace.settings.state) as spool:
-            log = this.evidence.log
-            planned = plan_with(assignment, action, reader, this.now, log, spool.add, this.planning)
+            log, notes = this.evidence.log, Notes(this.evidence.store, assignment, this.now)
+            noting = Noting(spool.add, notes.review, notes.finding)
+            standing = this.registers.for_rule(assignment)
+            planned = plan_with(standing, action, reader, this.now, log, noting, this.planning)
             if planned.plan is None:
                 return planned
+            notes.keep(action)
             _log_plan(this, assignment, action, planned.plan)
             failpoint("planned")
             if (lost := _store_against_log(this, assignment)) is not None:
@@ -223,6 +241,9 @@ def _act(
         sleep=this.sleep,
         stop=this.stop,
         errors=settings.guards.errors,
+        acting=this.evidence.store.acting,
+        look_again=lambda refs: _look_again(this, assignment, plan.action, refs),
+        before_act=lambda refs: _suppress(this, assignment, refs),
     )
     batches: Iterator[Sequence[DueRecord]] = spool.batches(min(settings.batch_size, bound.connector.batch_size))
     if header is not None:
@@ -255,6 +276,31 @@ def _act(
     return StepResult(
         plan.rule, plan.rule_digest, plan.target, plan.action, done.status, plan, done.outcomes, done.rows, tuple(done.reasons)
     )
+
+
+def _look_again(this: _Run, assignment: Assignment, action: Action, refs: Sequence[RecordRef]) -> list[Stand]:
+    """How each record of a batch stands by the registers as they are now; raises `StateError` where they cannot be read."""
+    standing = read_registers(this.evidence.store, [assignment.rule.id]).for_rule(assignment)
+    stands = []
+    for ref in refs:
+        decision = standing.decide(ref, this.now)
+        if decision.step is action:
+            stands.append(Stand.FREE)
+        else:
+            stands.append(Stand.HELD if decision.verdict is Verdict.HELD else Stand.MOVED)
+    return stands
+
+
+def _suppress(this: _Run, assignment: Assignment, refs: Sequence[RecordRef]) -> None:
+    """Put the persons of whom a request takes records on the suppression list, before the records go."""
+    if not assignment.rule.suppress:
+        return
+    standing = this.registers.for_rule(assignment)
+    for ref in refs:
+        for trigger in standing.circumstances(ref).endings:
+            for person in sorted(ref.subjects):
+                if person.kind in assignment.rule.suppress:
+                    this.evidence.store.suppress(person, trigger.reference, this.clock())
 
 
 def _store_against_log(this: _Run, assignment: Assignment) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from retentiond.connector.api import Connector
 from retentiond.connector.registry import BoundTarget, bind, connectors
@@ -11,7 +12,7 @@ from retentiond.engine.assignment import Assignment, assign
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
 from retentiond.policy.digest import policy_digest
-from retentiond.policy.load import LoadedPolicy, load
+from retentiond.policy.load import LoadedPolicy, in_force, load
 from retentiond.settings import Settings
 
 
@@ -25,6 +26,11 @@ class Workplace:
     targets: Mapping[Target, BoundTarget]
     digest: str
     """Digest (hex) over all policies."""
+
+    def at(self, now: datetime) -> Workplace:
+        """The same with those versions of the policies that count at `now` (aware UTC)."""
+        counting = in_force(self.policies, now)
+        return replace(self, assignments=tuple(one for one in self.assignments if one.policy in counting))
 
     def chosen(self, only: Sequence[str]) -> tuple[Assignment, ...]:
         """The assignments of the rules named, all of them where none is; raise `ConfigurationError` for an unknown name."""

@@ -16,12 +16,10 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -30,7 +28,7 @@ from whenever import available_timezones
 from retentiond.model.hold import HoldKind
 from retentiond.model.law import CLASSES, NO_CLASS, RetentionClass
 from retentiond.model.period import Counted, RetentionPeriod, Term
-from retentiond.model.record import RULED, Action, Fact, Moment
+from retentiond.model.record import Action, Fact, Moment
 from retentiond.model.request import RequestKind, lawful_letters
 from retentiond.model.written import Identifier, Line, Name, Names, Text, Written, tupled
 
@@ -363,12 +361,6 @@ def _with_duty(value: object) -> object:
     return None if value == Stage.KEEP_AT_LEAST else value
 
 
-def _by_rule(action: Action) -> Action:
-    if action not in RULED:
-        raise ValueError(f"a rule can {', '.join(RULED[:-1])} or {RULED[-1]}")
-    return action
-
-
 class Rule(Written):
     """The one rule for one kind of data in one data set."""
 
@@ -401,7 +393,7 @@ class Rule(Written):
     """The kinds of identifiers that go on the suppression list before a person's record goes because of a request."""
     visible_to: Names | None = None
     """Who may still see the record while it is blocked: roles, as the company names them."""
-    action: Annotated[Action, AfterValidator(_by_rule), WithJsonSchema({"enum": [action.value for action in RULED]})]
+    action: Literal[Action.DELETE, Action.BLOCK, Action.ANONYMIZE]
     limits: Annotated[Limits | None, BeforeValidator(_default, json_schema_input_type=Limits | Literal["default"])] = Field(
         description="the most that a run may do under this rule, or `default` for the guards of the settings"
     )

@@ -16,7 +16,7 @@ _WORKDAY_AT_MOST = 10
 _SLACK = 5  # month ends, midnights and zones
 
 
-def steps(rule: Rule, _zone: str = "") -> tuple[Action, ...]:
+def steps(rule: Rule) -> tuple[Action, ...]:
     """Return what the rule can ever do to a record, in the order of its life.
 
     Blocking is among it where the rule says so, and where a purpose or cap can be over while a duty still runs.

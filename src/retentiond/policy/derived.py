@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def derived(policies: Sequence[LoadedPolicy], problems: list[Problem]) -> list[LoadedPolicy]:
-    """Return the policies with every derived duty written out; adds to `problems` where that cannot be done.
+    """Return the policies with every derived duty written out, without those where that cannot be done, which `problems` tells.
 
     Of several versions of the other rule the longest duty counts, so that no derived duty ends before what it protects.
     """
@@ -37,7 +37,8 @@ def derived(policies: Sequence[LoadedPolicy], problems: list[Problem]) -> list[L
                 problems.append(Problem(where, f"rules[{number}].keep_at_least.derived_from", what))
                 continue
             rules.append(rule.model_copy(update={"keep_at_least": duty}))
-        found.append(replace(loaded, policy=loaded.policy.model_copy(update={"rules": tuple(rules)})))
+        if len(rules) == len(loaded.policy.rules):
+            found.append(replace(loaded, policy=loaded.policy.model_copy(update={"rules": tuple(rules)})))
     return found
 
 

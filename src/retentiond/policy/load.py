@@ -51,9 +51,8 @@ def load(path: Path) -> tuple[LoadedPolicy, ...]:
         except ConfigurationError as error:
             problems += error.problems
     problems += _twice(loaded)
-    if not problems:
-        loaded = derived(loaded, problems)
-    for one in loaded if not problems else ():
+    loaded = derived(loaded, problems)
+    for one in loaded:
         # A rule that does not come out as its own worked cases say is not what somebody meant; nothing may go by it.
         problems += check_cases(one.policy, one.place)
     if problems:

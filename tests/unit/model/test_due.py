@@ -160,8 +160,8 @@ def test_nothing_that_ends_a_purpose_means_no_due_moment() -> None:
 
 def test_a_block_comes_before_the_end_or_not_at_all() -> None:
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-    assert due_moment(caps=[late], blocks=[early]) == DueMoment(late, early)
-    assert due_moment(caps=[early], blocks=[late]) == DueMoment(early, None)
+    assert due_moment(caps=[late], blocks=[early]) == DueMoment(late, early, unsuspended=late)
+    assert due_moment(caps=[early], blocks=[late]) == DueMoment(early, None, unsuspended=early)
 
 
 _ends = st.lists(instants, max_size=3)

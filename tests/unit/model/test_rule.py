@@ -60,7 +60,7 @@ def test_a_duty_to_keep_is_never_left_unsaid() -> None:
     assert "`keep_at_least` is missing" in refusal(keys)
 
 
-@pytest.mark.parametrize("key", ["holds", "transition", "review", "triggers", "start", "Starts", "keep_at_last"])
+@pytest.mark.parametrize("key", ["transition", "review", "triggers", "start", "Starts", "keep_at_last"])
 def test_what_this_version_does_not_know_is_refused(key: str) -> None:
     assert "Extra inputs are not permitted" in refusal(written(starts="at", delete_after=DAYS, **{key: []}))
 

@@ -90,7 +90,7 @@ def test_what_is_only_told_or_written_otherwise_does_not(change: dict[str, Any])
 
 def test_the_digest_of_a_known_rule_stays_the_same() -> None:
     """Approvals in the field are bound to it: should this fail, every rule has to be approved anew."""
-    assert digest(BASE) == "74ac163f13230c50d7d8317c7ade733d58dee470b0a23a8894842246c9528d83"
+    assert digest(BASE) == "71165131f5475ffa1aa48e1a2db0916eb5025dc94cbfafd4ce6d4d37ac0dbe10"
 
 
 def test_the_digest_of_policies_knows_their_files_and_not_their_order() -> None:

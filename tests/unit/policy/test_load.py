@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from retentiond.errors import ConfigurationError
-from retentiond.policy.load import LoadedPolicy, load
+from retentiond.policy.load import LoadedPolicy, in_force, load
 
 SAMPLES = Path(__file__).parents[2] / "data/policies"
 
@@ -35,8 +36,8 @@ def test_one_file_is_read_alone(folder: Path) -> None:
 def test_a_rule_knows_where_it_stands(folder: Path) -> None:
     loaded = load(folder)[2]
     first, second = loaded.policy.rules
-    assert loaded.where(first) == f"{loaded.path}:8:5"
-    assert loaded.where(second) == f"{loaded.path}:20:5"
+    assert loaded.where(first) == f"{loaded.path}:9:5"
+    assert loaded.where(second) == f"{loaded.path}:21:5"
 
 
 def test_a_policy_that_came_from_no_file_stands_at_its_path(folder: Path) -> None:
@@ -92,22 +93,41 @@ def test_the_problems_of_all_files_are_told_at_once(folder: Path) -> None:
 
 
 def test_what_is_unique_is_unique_over_all_files(folder: Path) -> None:
-    shutil.copy(folder / "web-hosting.yaml", folder / "z-copy.yaml")
     first, copy = folder / "web-hosting.yaml", folder / "z-copy.yaml"
+    copy.write_text(first.read_text().replace("policy: web-hosting", "policy: another"))
     once = "one data set has one rule"
     assert refused(folder) == [
-        f"{copy}:1:9: policy: a policy named web-hosting is already at {first}:1:9",
-        f"{copy}:8:9: rules[0].id: a rule named web.access-log is already at {first}:8:9",
-        f"{copy}:11:5: rules[0].target: webserver/access-log is already governed by the rule at {first}:11:5; {once}",
-        f"{copy}:20:9: rules[1].id: a rule named chat.session is already at {first}:20:9",
-        f"{copy}:23:5: rules[1].target: chatbot/sessions is already governed by the rule at {first}:23:5; {once}",
+        f"{copy}:9:9: rules[0].id: a rule named web.access-log is already at {first}:9:9",
+        f"{copy}:21:9: rules[1].id: a rule named chat.session is already at {first}:21:9",
+        f"{copy}:12:5: rules[0].target: webserver/access-log is already governed by the rule at {first}:12:5; {once}",
+        f"{copy}:24:5: rules[1].target: chatbot/sessions is already governed by the rule at {first}:24:5; {once}",
     ]
+
+
+def test_versions_of_a_policy_begin_on_different_days(folder: Path) -> None:
+    first, copy = folder / "web-hosting.yaml", folder / "z-copy.yaml"
+    shutil.copy(first, copy)
+    assert refused(folder) == [
+        f"{copy}:1:9: policy: a policy named web-hosting that is valid from that day is already at {first}:1:9"
+    ]
+    copy.write_text(first.read_text().replace('valid_from: "2025-01-01"', 'valid_from: "2027-01-01"'))
+    loaded = load(folder)
+
+    def counting(*moment: int) -> list[Path]:
+        return [one.path for one in in_force(loaded, datetime(*moment, tzinfo=UTC)) if one.policy.policy == "web-hosting"]
+
+    assert counting(2026, 12, 31, 22, 59, 59) == [first]
+    assert counting(2026, 12, 31, 23) == [copy], "the year begins in the zone of the policy"
+    assert counting(2024, 12, 31, 22, 59, 59) == []
 
 
 def test_a_file_that_is_no_mapping_is_told_what_it_should_have(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- policy\n")
     assert refused(tmp_path) == [
-        f"{tmp_path}/list.yaml:1:1: must be a mapping; it can have: policy, title, purpose, basis, notice, zone, rules"
+        (
+            f"{tmp_path}/list.yaml:1:1: must be a mapping; it can have: "
+            f"policy, title, purpose, basis, notice, valid_from, systems, attestations, zone, rules"
+        )
     ]
 
 

@@ -28,7 +28,7 @@ def test_what_loads_is_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("holds", []),
+        ("holds", ["for ever"]),
         ("action", "destroy"),
         ("approval", "nobody"),
         ("keep_at_least", "never"),
