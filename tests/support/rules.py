@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
-from support.dates import day_terms, moments, terms, whole_days
+from support.dates import day_terms, instants, moments, terms, whole_days
 
+from retentiond.model.circumstances import Circumstances, ReviewDecision, ReviewWord, Suspension, Trigger
+from retentiond.model.hold import HoldKind
+from retentiond.model.law import CLASSES, NO_CLASS
 from retentiond.model.record import Dates
 from retentiond.model.rule import Rule
+from retentiond.model.tax import TaxYear
 
 NAMES = ("opened", "closed", "paid")
 
@@ -82,3 +88,69 @@ def rules(draw: st.DrawFn) -> Rule:
 
 
 dates: st.SearchStrategy[Dates] = st.fixed_dictionaries({name: st.one_of(st.none(), moments, moments) for name in NAMES})
+
+
+@st.composite
+def whole_rules(draw: st.DrawFn) -> Rule:
+    """Any rule that lets records go, with everything that the language knows: statutes, holds, reviews, leads, requirements."""
+    keys: dict[str, Any] = {"action": draw(st.sampled_from(["delete", "anonymize"]))}
+
+    def bound(**more: Any) -> dict[str, Any]:
+        start = draw(_starts())
+        if "else" not in start and draw(st.booleans()):
+            start["missing"] = "not-yet"
+        return _bound(draw, start) | {"from": start} | more
+
+    kinds = draw(
+        st.lists(st.sampled_from(["keep_at_least", "delete_after", "delete_by", "review_after"]), min_size=1, unique=True)
+    )
+    if "keep_at_least" in kinds:
+        keys["keep_at_least"] = bound(**{"class": draw(st.sampled_from([NO_CLASS, *CLASSES]))})
+        keys["delete_after"] = "keep_at_least"
+    if "delete_after" in kinds:
+        keys["delete_after"] = bound()
+    if "delete_by" in kinds:
+        keys["delete_by"] = bound(**draw(st.sampled_from([{}, {"lead": "P7D"}, {"lead": "PT36H"}])))
+    if "review_after" in kinds:
+        keys.pop("delete_after", None)
+        wait = draw(st.sampled_from(["none", {"block": "P30D", "delete": "P90D"}, {"block": "P0D", "delete": "P0D"}]))
+        term = {"period": str(draw(whole_days)), "counted": draw(st.sampled_from(["day-end", "calendar-year-end"]))}
+        keys["review_after"] = term | {"from": draw(_starts()), "owner": "privacy", "no_decision": wait}
+    if draw(st.booleans()):
+        keys["block_after"] = bound()
+    if draw(st.booleans()):
+        keys["requires"] = [{"fact": "closed", "is": True}]
+    keys["holds"] = draw(
+        st.lists(st.sampled_from([kind.value for kind in HoldKind if kind is not HoldKind.REQUEST]), unique=True)
+    )
+    if draw(st.booleans()) and not _of_tax_law(keys):
+        del keys["holds"]
+    return rule(**keys)
+
+
+def _of_tax_law(keys: dict[str, Any]) -> bool:
+    statute = CLASSES.get(keys.get("keep_at_least", {}).get("class", NO_CLASS))
+    return statute is not None and statute.tax
+
+
+_ends = st.one_of(st.none(), instants)
+suspensions = st.builds(Suspension, st.sampled_from(HoldKind), _ends, st.just("hold-1"))
+triggers = st.builds(Trigger, st.sampled_from(["erasure", "restriction"]), instants, st.just("request-1"))
+_words = st.one_of(
+    st.builds(ReviewDecision, st.sampled_from([ReviewWord.BLOCK, ReviewWord.DELETE]), instants),
+    st.builds(ReviewDecision, st.just(ReviewWord.KEEP), instants, instants),
+)
+_days = st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 12, 31))
+tax_years = st.dictionaries(
+    st.integers(1990, 2100), st.builds(TaxYear, st.just(0), *([st.one_of(st.none(), _days)] * 4)), max_size=4
+).map(lambda years: {year: replace(one, year=year) for year, one in years.items()})
+circumstances = st.builds(
+    Circumstances,
+    st.lists(suspensions, max_size=2).map(tuple),
+    st.lists(triggers, max_size=2).map(tuple),
+    st.lists(triggers, max_size=2).map(tuple),
+    st.one_of(st.none(), _words),
+    st.one_of(st.none(), tax_years),
+    st.booleans(),
+)
+"""Anything that persons and registers can say about a record."""
