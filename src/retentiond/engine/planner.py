@@ -112,7 +112,7 @@ def plan_step(
         for ref in page:
             if ref.key not in named:
                 take(ref)
-    passes = searches(rule, zone, action, now, suspended=bool(standing.holds or standing.effects))
+    passes = searches(rule, zone, action, now, suspended=standing.interrupted)
     for examined, ref in enumerate(_candidates(reader, passes, action)):
         if examined % EVERY == 0:
             progress(Progress(rule.id, target, action, "plan", examined, population))

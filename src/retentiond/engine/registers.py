@@ -66,9 +66,13 @@ class Standing:
     def steps(self) -> tuple[Action, ...]:
         """What the rule can come to do, in the order of a record's life; it blocks, too, where its course is interrupted."""
         own = steps(self.assignment.rule)
-        if Action.BLOCK in own or not self.assignment.can_block or not (self.holds or self.effects):
-            return own
-        return (Action.BLOCK, *own)
+        return (Action.BLOCK, *own) if self.interrupted and self.assignment.can_block and Action.BLOCK not in own else own
+
+    @property
+    def interrupted(self) -> bool:
+        """True where something can stand against the course of the dates, so that records are kept past their time."""
+        by_tax = not {HoldKind.TAX_HOLD, HoldKind.TAX_AUDIT}.isdisjoint(self.assignment.rule.holds or ())
+        return bool(self.holds or self.effects or by_tax)
 
     @property
     def persons(self) -> frozenset[Subject]:
