@@ -27,6 +27,7 @@ from retentiond.cli.run import run
 from retentiond.cli.status import status
 from retentiond.cli.systems import systems
 from retentiond.cli.terminal import note
+from retentiond.cli.unblock import unblock
 from retentiond.errors import RetentiondError
 
 FAILED = 1
@@ -69,7 +70,7 @@ def retentiond(
     context.obj = settings
 
 
-SINGLE = (check, plan, run, daemon, explain, status, systems, connectors, demo)
+SINGLE = (check, plan, run, daemon, explain, unblock, status, systems, connectors, demo)
 GROUPS = {"approve": approve, "audit": audit, "policy": policy}
 COMMANDS = frozenset({*GROUPS, *(command.__name__ for command in SINGLE)})
 for command in SINGLE:

@@ -31,7 +31,7 @@ def approve_rule(workplace: Workplace, evidence: Evidence, rule: str, by: str, n
     `by` is a staff id, not a name. Raises `ConfigurationError` for an unknown rule.
     """
     assignment = workplace.chosen([rule])[0]
-    return _record(evidence, Approval("rule", rule, assignment.digest, _staff(by), now, None))
+    return _record(evidence, Approval("rule", rule, assignment.digest, staff_id(by), now, None))
 
 
 def approve_plan(workplace: Workplace, evidence: Evidence, file: Path, by: str, now: datetime) -> tuple[Approval, ...]:
@@ -39,7 +39,7 @@ def approve_plan(workplace: Workplace, evidence: Evidence, file: Path, by: str, 
 
     Raises `ConfigurationError` where the file is no whole plan, or was made for another version of a rule.
     """
-    staff = _staff(by)
+    staff = staff_id(by)
     current = {(one.rule.id, one.digest) for one in workplace.assignments}
     with open_plan_file(file) as plan_file:
         for header in plan_file.headers:
@@ -70,7 +70,7 @@ def _approve_step(evidence: Evidence, plan_file: PlanFile, number: int, by: str,
 
 def approve_clock(evidence: Evidence, reading: ClockReading, by: str) -> Approval:
     """Say that the clock is right although it jumped; stands for an hour."""
-    return _record(evidence, Approval("clock", "clock", "", _staff(by), reading.at, reading.at + CLOCK_LIVES))
+    return _record(evidence, Approval("clock", "clock", "", staff_id(by), reading.at, reading.at + CLOCK_LIVES))
 
 
 def rule_approved(store: Store, assignment: Assignment, now: datetime) -> bool:
@@ -133,7 +133,8 @@ def _step_name(rule: str, action: str) -> str:
     return f"{rule} {action}"
 
 
-def _staff(by: str) -> str:
+def staff_id(by: str) -> str:
+    """Return `by` where it is a staff id; raise `ConfigurationError` for anything else, such as a name."""
     if _STAFF_ID.fullmatch(by) is None:
         raise ConfigurationError(
             "Say who approves with `--by`: a staff id of 1 to 64 letters, digits, dots, dashes and underscores. "
