@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from retentiond.audit import Entry, ephemeral_handles, read_log, verify_log
 from retentiond.engine.approval import approve_clock, approve_plan, approve_rule
-from retentiond.engine.evidence import log_place, open_evidence
+from retentiond.engine.evidence import log_place, open_evidence, open_store_of
+from retentiond.engine.explain import explain
 from retentiond.engine.planfile import write_plan_file
 from retentiond.engine.planning import plan_rules
+from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.runner import run
-from retentiond.engine.values import RunReport, StepResult
+from retentiond.engine.values import Fate, RunReport, StepResult
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.model.record import Target
 from retentiond.settings import load_settings
-from retentiond.store import ClockReading
+from retentiond.store import ClockReading, Store
 from retentiond.testing import MemoryStore, memory_connector
 
 START = datetime(2026, 3, 1, 3, 17, tzinfo=UTC)
+
+LEADS = Target("crm", "leads")
 
 SETTINGS = """\
 policies: policies
@@ -157,16 +162,33 @@ class Workbench:
                 sleep=self.slept.append,
             )
 
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """What survives a restart."""
+        with open_store_of(self.workplace().settings) as store:
+            yield store
+
+    def registers(self) -> Registers:
+        """What persons and registers say."""
+        with self.store() as store:
+            return read_registers(store, [one.rule.id for one in self.workplace().assignments])
+
+    def fate(self, key: str, target: Target = LEADS) -> Fate:
+        """What the rule says about one record."""
+        (fate,) = explain(self.workplace(), self.registers(), target, key, self.now)
+        return fate
+
     def plan(self, as_of: datetime | None = None) -> Sequence[StepResult]:
         """The dry run."""
-        return plan_rules(self.workplace(), ephemeral_handles(), as_of or self.now)
+        return plan_rules(self.workplace(), self.registers(), ephemeral_handles(), as_of or self.now)
 
     def plan_file(self) -> Path:
         """The plan in a file."""
         file = self.folder / "plan.json"
         workplace = self.workplace()
         with open_evidence(workplace.settings, self.now) as evidence:
-            write_plan_file(file, workplace, evidence.log, self.now)
+            registers = read_registers(evidence.store, [one.rule.id for one in workplace.assignments])
+            write_plan_file(file, workplace, registers, evidence.log, self.now)
         return file
 
     def entries(self, kind: str | None = None) -> list[Entry]:

@@ -18,6 +18,7 @@ from retentiond.errors import StateError
 from retentiond.model.record import Target
 from retentiond.report.fate import explain_json, explain_text
 from retentiond.report.log import Trace
+from retentiond.report.phrases import Lang
 
 
 def explain(
@@ -27,6 +28,7 @@ def explain(
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="WHEN", help="Decide for this moment (ISO 8601; a day alone begins in UTC).")
     ] = None,
+    lang: Annotated[Lang, typer.Option("--lang", help="The language of the answer.")] = Lang.EN,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
     """Tell the fate of one record. Its dates, each bound, the verdict, and what the deletion log says about it."""
@@ -39,8 +41,8 @@ def explain(
     if json:
         say_json(explain_json(fates, moment, traces, remark))
     else:
-        rules = {one.rule.id: one for one in workplace.assignments}
-        say(explain_text(fates, rules, key, moment, traces, remark))
+        rules = {one.rule.id: one for one in workplace.at(moment).assignments}
+        say(explain_text(fates, rules, key, moment, traces, remark, lang))
 
 
 def _traces(workplace: Workplace, target: Target, key: str) -> tuple[list[Trace], str | None]:

@@ -10,6 +10,7 @@ from retentiond.report.shown import shown
 
 BOUNDS: Mapping[Stage, str] = {
     Stage.BLOCK_AFTER: "block after",
+    Stage.REVIEW_AFTER: "review after",
     Stage.KEEP_AT_LEAST: "keep at least",
     Stage.DELETE_AFTER: "go after",
     Stage.DELETE_BY: "gone by",

@@ -13,6 +13,7 @@ from retentiond.cli.terminal import say
 from retentiond.connector.api import Copy, Finding
 from retentiond.engine.explain import explain
 from retentiond.engine.planning import plan_rules
+from retentiond.engine.registers import Registers
 from retentiond.engine.values import Status, StepPlan
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.model.record import Target
@@ -33,7 +34,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.fixture(scope="module")
 def report(workplace: Workplace) -> PlanReport:
     now = datetime.now(UTC)
-    return PlanReport(now, plan_rules(workplace, ephemeral_handles(), now), frozenset(), workplace)
+    return PlanReport(now, plan_rules(workplace, Registers(), ephemeral_handles(), now), frozenset(), workplace)
 
 
 def _plan(report: PlanReport) -> StepPlan:
@@ -107,13 +108,13 @@ def test_a_fate_is_told_with_each_bound_in_the_rules_own_zone(workplace: Workpla
         (f"{HOSTILE}1", "It stays, because nobody can tell when it is due (a date that decides is unknown)."),
         ("z", "The system holds no record under this key now."),
     ):
-        fates = explain(workplace, Target("office", "letters"), key, now)
+        fates = explain(workplace, Registers(), Target("office", "letters"), key, now)
         say(explain_text(fates, rules, key, now, (), None))
         told = capsys.readouterr().out
         assert words in told
         assert "\x1b" not in told
         assert key not in str(explain_json(fates, now, (), None)).replace("delete_after", "") or len(key) == 1
-    fates = explain(workplace, Target("office", "letters"), "a", now)
+    fates = explain(workplace, Registers(), Target("office", "letters"), "a", now)
     say(explain_text(fates, rules, "a", now, (), "There is no deletion log yet."))
     told = capsys.readouterr().out
     assert "00:00:00+0" in told
