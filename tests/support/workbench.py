@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ systems:
   crm:
     connector: memory
     datasets:
-      leads: {{dates: [created, closed]}}
+      leads: {{dates: [created, closed], subjects: [email, customer]}}
       letters: {{dates: [written], copies: [backup]}}
   shop:
     connector: other
@@ -87,13 +88,14 @@ def rule(
 class Workbench:
     """The installation; everything is done at `now`, which stands still unless it is moved."""
 
-    def __init__(self, folder: Path, *rules: str, batch_size: int = 4, more: str = "") -> None:
+    def __init__(self, folder: Path, *rules: str, batch_size: int = 4, more: str = "", basis: str = "law") -> None:
         self.folder = folder
         self.now = START
         self.boot = "boot-1"
         self.monotonic = 0.0
         self.slept: list[float] = []
         self.crm, self.shop = MemoryStore(), MemoryStore()
+        self.basis = basis
         (folder / "policies").mkdir()
         self.write_rules(*rules)
         (folder / "settings.yaml").write_text(SETTINGS.format(batch_size=batch_size, more=more), encoding="utf-8")
@@ -101,7 +103,7 @@ class Workbench:
     def write_rules(self, *rules: str) -> None:
         """Replace the policy."""
         head = (
-            'policy: made-up\ntitle: {de: A, en: A}\npurpose: test\nbasis: ["law"]\nnotice: test\n'
+            "policy: made-up\ntitle: {de: A, en: A}\npurpose: test\nbasis: [" + json.dumps(self.basis) + "]\nnotice: test\n"
             'zone: Europe/Berlin\nvalid_from: "2025-01-01"\nrules:\n'
         )
         (self.folder / "policies" / "made-up.yaml").write_text(head + "".join(rules or (rule(),)), encoding="utf-8")

@@ -26,7 +26,7 @@ from retentiond.engine.noting import Notes
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
-from retentiond.engine.registers import Registers, read_registers
+from retentiond.engine.registers import Registers, Standing, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
@@ -209,6 +209,9 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
         return refused(Status.REFUSED, f"{plan.target}: {doubt}")
     header = approved_plan(store, assignment, plan.action, this.now, this.told.approvals)
     if header is None and rule.approval == "plan":
+        if plan.action is Action.BLOCK and this.registers.for_rule(assignment).effects:
+            # A request is a person's word about just these records, and blocking them must not wait for another.
+            return _act(this, assignment, plan, reader, spool, None, by_request=True)
         return refused(
             Status.AWAITING,
             f"Rule {rule.id} needs a person's word for each plan: "
@@ -227,7 +230,14 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
 
 
 def _act(
-    this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader, spool: Spool, header: PlanHeader | None
+    this: _Run,
+    assignment: Assignment,
+    plan: StepPlan,
+    reader: Reader,
+    spool: Spool,
+    header: PlanHeader | None,
+    *,
+    by_request: bool = False,
 ) -> StepResult:
     settings, bound = this.workplace.settings, assignment.target
     means = Means(
@@ -248,6 +258,8 @@ def _act(
     batches: Iterator[Sequence[DueRecord]] = spool.batches(min(settings.batch_size, bound.connector.batch_size))
     if header is not None:
         batches = only_approved(this.evidence, header, plan.target, batches)
+    if by_request:
+        batches = _only_requested(this.registers.for_rule(assignment), batches)
 
     def intent(due: datetime) -> Intent:
         return Intent(
@@ -267,15 +279,23 @@ def _act(
     tell(0)
     done = execute(means, intent, batches, tell)
     dealt_with = done.outcomes.total()
-    if header is not None and done.status is Status.DONE and dealt_with < plan.due:
+    if (header is not None or by_request) and done.status is Status.DONE and dealt_with < plan.due:
         done.status = Status.AWAITING
         done.reasons.append(
-            f"{plan.due - dealt_with:,} more records of {plan.target} are due that the approved plan does not name; "
+            f"{plan.due - dealt_with:,} more records of {plan.target} are due that no approved plan names; "
             f"they need a plan and a word of their own."
         )
     return StepResult(
         plan.rule, plan.rule_digest, plan.target, plan.action, done.status, plan, done.outcomes, done.rows, tuple(done.reasons)
     )
+
+
+def _only_requested(standing: Standing, batches: Iterator[Sequence[DueRecord]]) -> Iterator[Sequence[DueRecord]]:
+    """Of each batch, the records that a request has blocked."""
+    for batch in batches:
+        chosen = [record for record in batch if standing.circumstances(record.ref).restrictions]
+        if chosen:
+            yield chosen
 
 
 def _look_again(this: _Run, assignment: Assignment, action: Action, refs: Sequence[RecordRef]) -> list[Stand]:

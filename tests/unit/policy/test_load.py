@@ -113,12 +113,12 @@ def test_versions_of_a_policy_begin_on_different_days(folder: Path) -> None:
     copy.write_text(first.read_text().replace('valid_from: "2025-01-01"', 'valid_from: "2027-01-01"'))
     loaded = load(folder)
 
-    def counting(*moment: int) -> list[Path]:
-        return [one.path for one in in_force(loaded, datetime(*moment, tzinfo=UTC)) if one.policy.policy == "web-hosting"]
+    def counting(moment: datetime) -> list[Path]:
+        return [one.path for one in in_force(loaded, moment) if one.policy.policy == "web-hosting"]
 
-    assert counting(2026, 12, 31, 22, 59, 59) == [first]
-    assert counting(2026, 12, 31, 23) == [copy], "the year begins in the zone of the policy"
-    assert counting(2024, 12, 31, 22, 59, 59) == []
+    assert counting(datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC)) == [first]
+    assert counting(datetime(2026, 12, 31, 23, tzinfo=UTC)) == [copy], "the year begins in the zone of the policy"
+    assert counting(datetime(2024, 12, 31, 22, 59, 59, tzinfo=UTC)) == []
 
 
 def test_a_file_that_is_no_mapping_is_told_what_it_should_have(tmp_path: Path) -> None:
