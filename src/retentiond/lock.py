@@ -48,8 +48,9 @@ def turn(path: Path, what: str, *, alone: bool, waiting: Callable[[], None] = la
     """
     door, lock = _open(path.with_name(f"{path.name}.door"), what), _open(path, what)
     try:
-        _await(door, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, path, what, waiting)
-        _await(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, path, what, waiting)
+        attempts = iter(range(LONGEST_WAIT * ATTEMPTS))  # one patience for both
+        for descriptor in (door, lock):
+            _await(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, attempts, path, what, waiting)
         if not alone:
             fcntl.flock(door, fcntl.LOCK_UN)
         yield
@@ -58,8 +59,8 @@ def turn(path: Path, what: str, *, alone: bool, waiting: Callable[[], None] = la
         os.close(door)
 
 
-def _await(descriptor: int, how: int, path: Path, what: str, waiting: Callable[[], None]) -> None:
-    for attempt in range(LONGEST_WAIT * ATTEMPTS):
+def _await(descriptor: int, how: int, attempts: Iterator[int], path: Path, what: str, waiting: Callable[[], None]) -> None:
+    for attempt in attempts:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from retentiond.engine.evidence import Evidence, open_evidence
-from retentiond.errors import AuditError, StateError
+from retentiond.errors import StateError
 from retentiond.settings import Settings
 
 
@@ -31,8 +31,6 @@ def try_to_flush(settings: Settings, now: datetime) -> bool:
     try:
         with open_evidence(settings, now) as evidence:
             flush_outbox(evidence, now)
-    except AuditError:
-        raise
     except StateError:
         return False
     return True

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from retentiond.database import is_sqlite, translated
+from retentiond.database import DatabaseError, Fault, is_sqlite, translated
+from retentiond.errors import StateError
 from retentiond.lock import LONGEST_WAIT, turn
 from retentiond.store.part import Part
 
@@ -42,7 +43,24 @@ class Turns(Part):
         with translated():
             connection = self._engine.connect()
         with connection:
-            with translated():
-                connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{LONGEST_WAIT}s", True)))
-                connection.execute(sa.select(take(_REGISTERS)))
+            if not _taken(connection, take, 1):
+                waiting()
+                if not _taken(connection, take, LONGEST_WAIT):
+                    raise StateError(
+                        f"The registers were in other hands for {LONGEST_WAIT} seconds; nothing was done. Look who runs."
+                    )
             yield  # closing the connection ends the transaction, and with it the lock
+
+
+def _taken(connection: sa.Connection, take: Callable[[int], sa.Function[None]], seconds: int) -> bool:
+    """Wait for the lock, behind those who came before; False where it does not come within so many seconds."""
+    try:
+        with translated():
+            connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{seconds}s", True)))
+            connection.execute(sa.select(take(_REGISTERS)))
+    except DatabaseError as error:
+        if error.fault is not Fault.LOCKED:
+            raise
+        connection.rollback()
+        return False
+    return True
