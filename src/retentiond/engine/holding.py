@@ -254,9 +254,7 @@ def _only(
 
 def _refuse_half(scope: Scope) -> None:
     if scope == Scope():
-        raise ConfigurationError(
-            "Say what is to be held: a system, data set, rule, record, person, fact or date. Nothing was done."
-        )
+        raise ConfigurationError("Say what is to be held: a system, data set, rule, record, person, fact or date.")
     if (scope.date_name is None) != (scope.since is None and scope.until is None):
         raise ConfigurationError("A hold by dates needs the name of the date, and since or until when. Nothing was done.")
     if scope.since is not None and scope.until is not None and scope.until < scope.since:
