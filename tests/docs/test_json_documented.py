@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from retentiond.report import fate, log, plan, run, status, systems
+from retentiond.report import fate, holds, log, plan, run, status, systems, taxes
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
@@ -25,6 +25,10 @@ SHAPES: dict[str, Any] = {
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
     "A trace": log.TraceJson,
+    "`hold list --json`": holds.HoldsJson,
+    "A hold": holds.HoldJson,
+    "`tax list --json`": taxes.TaxYearsJson,
+    "A tax year": taxes.TaxYearJson,
     "`status --json`": status.StatusJson,
     "A run as it is remembered": status.RunRowJson,
     "A sign of life": status.HeartbeatJson,
@@ -65,7 +69,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
         value
-        for module in (fate, log, plan, run, status, systems)
+        for module in (fate, holds, log, plan, run, status, systems, taxes)
         for name, value in vars(module).items()
         if name.endswith("Json")
     }

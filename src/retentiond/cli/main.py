@@ -21,11 +21,13 @@ from retentiond.cli.crash import write_crash_report
 from retentiond.cli.daemon import daemon
 from retentiond.cli.demo.command import demo
 from retentiond.cli.explain import explain
+from retentiond.cli.hold import hold
 from retentiond.cli.plan import plan
 from retentiond.cli.policy import policy
 from retentiond.cli.run import run
 from retentiond.cli.status import status
 from retentiond.cli.systems import systems
+from retentiond.cli.tax import tax
 from retentiond.cli.terminal import note
 from retentiond.cli.unblock import unblock
 from retentiond.errors import RetentiondError
@@ -71,7 +73,7 @@ def retentiond(
 
 
 SINGLE = (check, plan, run, daemon, explain, unblock, status, systems, connectors, demo)
-GROUPS = {"approve": approve, "audit": audit, "policy": policy}
+GROUPS = {"approve": approve, "audit": audit, "hold": hold, "policy": policy, "tax": tax}
 COMMANDS = frozenset({*GROUPS, *(command.__name__ for command in SINGLE)})
 for command in SINGLE:
     app.command()(command)
