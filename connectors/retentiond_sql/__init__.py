@@ -29,7 +29,7 @@ def _offer(_connection: SqlConnection, dataset: SqlDataset) -> Offer:
         actions.add(Action.BLOCK)
     if dataset.anonymize is not None:
         actions.add(Action.ANONYMIZE)
-    return Offer(frozenset(dataset.dates), frozenset(actions))
+    return Offer(frozenset(dataset.dates), frozenset(actions), subjects=frozenset(dataset.subjects))
 
 
 def _copies(connection: SqlConnection, dataset: SqlDataset) -> Sequence[Copy]:

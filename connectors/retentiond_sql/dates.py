@@ -10,7 +10,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from retentiond.connector import Cutoff, Moment
-from retentiond_sql.options import DateColumn
+from retentiond_sql.deciding import DateColumn
 
 _SLACK = timedelta(days=2)
 """More than two wall clocks of the world can differ by: a bound for the server may only be too wide."""

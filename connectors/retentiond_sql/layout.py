@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target
-from retentiond_sql.dates import Form, bound, form_of, parse, suspect
-from retentiond_sql.options import DateColumn, SqlDataset
-from retentiond_sql.schema import Table, read_table
-from retentiond_sql.values import Kind, Native, digestible, equal, from_text, kind_of, plain, plain_bind, to_text
+from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target, subject
+from retentiond_sql.dates import Form, bound, parse, suspect
+from retentiond_sql.deciding import DateColumn
+from retentiond_sql.options import SqlDataset
+from retentiond_sql.schema import Table
+from retentiond_sql.values import Kind, Native, as_written, digestible, equal, from_text, plain, plain_bind, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Row:
     """The values of `Layout.linked`."""
     extra: tuple[Any, ...]
     """The further columns that were asked for."""
+    lasting: str
+    """Digest (hex) of what no act of ours changes: the fingerprint, less the identifiers that anonymizing takes away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Layout:
         columns: list[sa.ColumnElement[Any]] = self.key_columns(table)
         columns += [self._date_text(table, name) for name in self.options.dates]
         columns += [self.as_read(table.c[name]) for name in self._deciding()]
+        columns += [self.as_read(table.c[name]) for name in self.options.subjects.values()]
         columns += [table.c[name] for name in self.linked]
         columns += [sa.literal_column("1") if moved else _number(self.blocked(table)), _number(self.anonymized(table))]
         columns += list(extra)
@@ -85,18 +89,22 @@ class Layout:
         text = tuple(map(self._key_text, key, self.key_kinds))
         raw_dates = {name: next(values) for name in self.options.dates}
         deciding = {name: next(values) for name in self._deciding()}
+        subjects = {kind: subject(kind, as_written(next(values))) for kind in self.options.subjects}
         linked = tuple(next(values) for _ in self.linked)
         blocked, anonymized = bool(next(values)), bool(next(values))
         dates: Dates = {name: parse(self.options.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
         told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
+        lasting = digest(told)
+        whom = sorted(found for found in subjects.values() if found is not None)
         ref = RecordRef(
             key=text,
             dates=dates,
-            fingerprint=hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest(),
+            fingerprint=digest([*told, *(f"about {one.kind}={digestible(one.value)}" for one in whom)]),
             identity=tuple(digestible(deciding[name]) for name in self.options.identity),
             blocked=blocked,
+            subjects=frozenset(whom),
         )
-        return Row(ref, key, moved, anonymized, linked, tuple(values))
+        return Row(ref, key, moved, anonymized, linked, tuple(values), lasting)
 
     def _deciding(self) -> list[str]:
         return list(dict.fromkeys([*self.options.unchanged, *self.options.identity, *self.options.only]))
@@ -221,71 +229,6 @@ def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
 
 
-def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) -> Layout:
-    """Bring options and schema together; raises `ConnectorError` where they do not fit."""
-    table = _table(connection, options.table, target)
-    moved_name = options.block.moved_to if options.block else None
-    moved = None if moved_name is None else _table(connection, moved_name, target)
-    dialect = connection.dialect.name
-    # SQLite's own schema may be named or not.
-    if moved is not None and (moved.schema or "main", moved.name) == (table.schema or "main", table.name):
-        raise ConnectorError(
-            f"The table that blocked records of {target} are moved to is the table that they lie in. Name another in "
-            f"`block.moved_to`.",
-            "unsupported",
-        )
-    linked = tuple(dict.fromkeys(column for part in options.parts for column in part.refers.values()))
-    block, anonymize = options.block, options.anonymize
-    used = {*options.key, *(date.column for date in options.dates.values()), *options.unchanged, *options.identity, *options.only}
-    used |= {*linked, *((block and block.flag) or ()), *((anonymize and anonymize.marker) or ())}
-    for place in [table] if moved is None else [table, moved]:
-        absent = sorted(used - place.columns.keys())
-        if absent:
-            raise ConnectorError(
-                f"The table {place} of {target} has no column {', '.join(absent)}, which the settings name.", "unreadable"
-            )
-    for matches in (options.only, (block and block.flag) or {}, (anonymize and anonymize.marker) or {}):
-        for name, wanted in matches.items():
-            for value in wanted if isinstance(wanted, tuple) else (wanted,):
-                if not _fits(value, table.columns[name].type):
-                    raise ConnectorError(
-                        f"The column {name} of the table {table} ({target}) is compared with a value of another type. "
-                        f"Write text in quotes, and numbers and true or false without.",
-                        "unsupported",
-                    )
-    kinds = []
-    for name in options.key:
-        kind = kind_of(table.columns[name].type, dialect)
-        if kind is None:
-            raise ConnectorError(
-                f"The column {name} of the table {table} ({target}) is of a type that cannot be part of a key. "
-                f"Use columns of whole numbers, text, UUID, bytes, decimals, dates or timestamps.",
-                "unsupported",
-            )
-        kinds.append(kind)
-    forms = {}
-    for name, date_column in options.dates.items():
-        form = form_of(date_column, table.columns[date_column.column].type, dialect)
-        if form is None:
-            raise ConnectorError(
-                f"The column {date_column.column} of the table {table} ({target}) is of a type that cannot hold a date of "
-                f"kind {date_column.kind}. Name another kind in `dates.{name}`.",
-                "unsupported",
-            )
-        forms[name] = form
-    return Layout(target, options, dialect, table, moved, tuple(kinds), forms, linked)
-
-
-def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:
-    """False where MariaDB would compare anyway, and find every text equal to 0."""
-    if value is None or isinstance(column_type, sa.types.NullType):
-        return True
-    numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float, sa.Boolean)) or type(column_type).__name__ == "BIT"
-    return numeric is not isinstance(value, str)
-
-
-def _table(connection: sa.Connection, name: str, target: Target) -> Table:
-    table = read_table(connection, name)
-    if table is None:
-        raise ConnectorError(f"There is no table {name} for {target}, or our role may not see it.", "unreadable")
-    return table
+def digest(told: Sequence[str]) -> str:
+    """Digest (hex) of what decides about a record."""
+    return hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()

@@ -5,53 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    TypeAdapter,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-from retentiond.connector import ConnectionOptions, Secret, TargetOptions
+from retentiond.connector import KIND, ConnectionOptions, Secret, TargetOptions
+from retentiond_sql.deciding import Column, DateColumn, Matches, Option, Table, Value
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
 """The databases whose sessions this connector knows to make read-only, durable and free of zones; and the driver of each."""
 
 _SECRETS_IN_QUERY = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _column(name: str) -> str:
-    if not name:
-        raise ValueError("a column needs a name")
-    return name
-
-
-def _table(name: str) -> str:
-    parts = name.split(".")
-    if not all(parts) or len(parts) > 2:  # noqa: PLR2004 - schema and table
-        raise ValueError("write `table` or `schema.table`")
-    return name
-
-
-Column = Annotated[str, AfterValidator(_column)]
-Table = Annotated[str, AfterValidator(_table)]
-Value = StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)] | StrictStr
-"""A plain value to compare a column with, or to set it to; text is never read as SQL."""
-Matches = Annotated[dict[Column, Value], Field(min_length=1)]
-"""Columns and the value each of them has; all together."""
 
 
 def _life(text: str) -> str:
@@ -65,7 +29,7 @@ def _life(text: str) -> str:
     return text
 
 
-class SurvivingCopy(_Part):
+class SurvivingCopy(Option):
     """A kind of copy that outlives a delete, as the operator declares it."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -78,7 +42,7 @@ class SurvivingCopy(_Part):
         return None if self.lives == "unknown" else TypeAdapter(timedelta).validate_python(self.lives)
 
 
-class Credential(_Part):
+class Credential(Option):
     """Another role of the database."""
 
     user: Annotated[str, Field(min_length=1)]
@@ -131,37 +95,7 @@ class SqlConnection(ConnectionOptions):
         return url.set(drivername=DRIVERS[url.get_backend_name()])
 
 
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("this time zone is not known; write an IANA name such as Europe/Berlin or UTC")
-    return name
-
-
-class DateColumn(_Part):
-    """A column that holds one of the record's dates. NULL, and what cannot be read as a date, is an unknown date."""
-
-    column: Column
-    kind: Literal["date", "timestamp", "local-timestamp", "epoch"]
-    """A day; an instant with its zone; wall time in `zone`; a number of `unit` since 1970."""
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
-    """The IANA zone of a `local-timestamp`; required there and refused elsewhere."""
-    unit: Literal["seconds", "milliseconds", "microseconds"] | None = None
-    """What an `epoch` counts since 1970-01-01 UTC; required there and refused elsewhere."""
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        if (self.kind == "local-timestamp") != (self.zone is not None):
-            raise ValueError("`zone` belongs to kind local-timestamp: required there, refused elsewhere")
-        if (self.kind == "epoch") != (self.unit is not None):
-            raise ValueError("`unit` belongs to kind epoch: required there, refused elsewhere")
-        return self
-
-    def zone_info(self) -> ZoneInfo:
-        """The zone of a `local-timestamp`."""
-        return ZoneInfo(self.zone or "UTC")
-
-
-class Part(_Part):
+class Part(Option):
     """Rows of another table that are parts of the record and go with it."""
 
     table: Table
@@ -171,7 +105,7 @@ class Part(_Part):
     """Parts of these parts."""
 
 
-class Block(_Part):
+class Block(Option):
     """How a record is blocked: by a flag in its row, or by moving the row into another table."""
 
     flag: Matches | None = None
@@ -190,19 +124,19 @@ class Block(_Part):
         return self
 
 
-class Constant(_Part):
+class Constant(Option):
     """Sets the column to one value for everybody."""
 
     constant: Value
 
 
-class GeneralizeDate(_Part):
+class GeneralizeDate(Option):
     """Keeps of a date only the year or the month; the rest becomes the first day of it, at midnight."""
 
     generalize_date: Annotated[Literal["year", "month"], Field(alias="generalize-date")]
 
 
-class Pseudonym(_Part):
+class Pseudonym(Option):
     """Replaces the value by its keyed digest (HMAC-SHA-256, 32 hex digits).
 
     This pseudonymizes and does not anonymize: who holds the key can link the values again.
@@ -216,7 +150,7 @@ Strategy = Literal["null", "redact", "truncate-ip"] | Constant | GeneralizeDate 
 """What becomes of a column; an unquoted YAML `null` means the same as the word."""
 
 
-class Anonymize(_Part):
+class Anonymize(Option):
     """How a record is anonymized."""
 
     columns: Annotated[dict[Column, Strategy], Field(min_length=1)]
@@ -226,6 +160,12 @@ class Anonymize(_Part):
     """Columns that may stay as they are. A column that is named nowhere in the data set is refused by the preflight."""
     parts: Literal["delete", "keep"] | None = None
     """What becomes of the declared parts; required where there are any."""
+
+
+def _kind(name: str) -> str:
+    if KIND.fullmatch(name) is None:
+        raise ValueError("a kind of identifier is written in small letters, digits and single hyphens, such as customer-number")
+    return name
 
 
 class SqlDataset(TargetOptions):
@@ -242,6 +182,8 @@ class SqlDataset(TargetOptions):
     """Columns that never change in a record's life; they tell it from a stranger under a re-used key."""
     only: dict[Column, Value | Annotated[tuple[Value, ...], Field(min_length=1)] | None] = Field(default_factory=dict)
     """Only the rows where each column has this value, or one of these; null means NULL. Absent means all rows."""
+    subjects: dict[Annotated[str, AfterValidator(_kind)], Column] = Field(default_factory=dict)
+    """Columns that tell whom a record is about, by the kind of identifier they hold: `{email: mail, phone: phone}`."""
     parts: tuple[Part, ...] = ()
     block: Block | None = None
     """Absent where records of this data set cannot be blocked."""
@@ -259,7 +201,9 @@ class SqlDataset(TargetOptions):
             ("anonymize.marker", set(self.anonymize.marker) if self.anonymize else set()),
         ]
         for number, (name, columns) in enumerate(set_by_us):
-            others = deciding.union(*(other for _, other in set_by_us[:number]))
+            # Anonymizing may well take away whom a record was about; nothing else may.
+            whom = set() if name == "anonymize.columns" else set(self.subjects.values())
+            others = deciding.union(whom, *(other for _, other in set_by_us[:number]))
             if columns & others:
                 raise ValueError(
                     f"{name} would change the column {min(columns & others)}, which decides about the record or is set otherwise"

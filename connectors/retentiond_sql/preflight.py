@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from retentiond.connector import Action, ConnectorError, Finding, Target
 from retentiond_sql.constraints import anonymizing_findings, moving_findings
-from retentiond_sql.layout import Layout, read_layout
+from retentiond_sql.fitting import read_layout
+from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.references import cascades, slow_references

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Target
+from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Subject, Target
 from retentiond_sql.connect import open_engine
-from retentiond_sql.layout import Layout, Row, read_layout
+from retentiond_sql.fitting import read_layout
+from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, belongings, linked_values, read_parts
+from retentiond_sql.people import perhaps
 from retentiond_sql.preflight import preflight
 from retentiond_sql.rows import fetch
 from retentiond_sql.session import Session
@@ -112,6 +114,23 @@ class SqlReader(Reader):
             asked = key if len(layout.key_kinds) > 1 else (",".join(key),)
             rows = fetch(connection, layout, [asked]).get(asked, [])
             return self._counted(connection, layout, parts, rows[:1])[0] if rows else None
+
+    def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+        """Yield the records that are about exactly this person, dated, blocked, anonymized or not."""
+        name = self._dataset.subjects.get(person.kind)
+        if name is None:
+            return super().about(person)
+        layout = self._ready()
+        walks = [
+            self._walk(
+                moved,
+                None,
+                lambda table: perhaps(table.c[name], person, layout.dialect),
+                lambda ref: person in ref.subjects,
+            )
+            for _, moved in layout.places()
+        ]
+        return self._pages(chain.from_iterable(walks))
 
     def now(self) -> datetime | None:
         """The server's clock; None for SQLite, which has none of its own."""

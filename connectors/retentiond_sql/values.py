@@ -84,6 +84,13 @@ def to_text(value: object) -> str | None:
     return None
 
 
+def as_written(value: object) -> str:
+    """The value as a person would read it; the empty text for NULL. Bytes are taken for text: SQLite keeps them in any column."""
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode(errors="replace")
+    return "" if value is None else str(value)
+
+
 def from_text(text: str, kind: Kind, dialect: str) -> object | None:
     """The value whose text form this is, as the driver takes it; None where no such value can be in the column."""
     value: object

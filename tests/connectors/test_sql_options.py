@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from support.sql_world import dataset
 
-from retentiond.connector import RULED, Copy
+from retentiond.connector import RULED, Action, Copy
 from retentiond_sql import connector
 from retentiond_sql.options import SqlConnection, SqlDataset
 
