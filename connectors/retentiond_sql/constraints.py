@@ -51,13 +51,7 @@ def _of_table(connection: sa.Connection, layout: Layout, anonymize: Anonymize, t
 
 def _classified(layout: Layout, anonymize: Anonymize) -> set[str]:
     options, block = layout.options, layout.options.block
-    named = {
-        *options.key,
-        *(date.column for date in options.dates.values()),
-        *options.unchanged,
-        *options.identity,
-        *options.only,
-    }
+    named = options.deciding()
     named |= {*((block and block.flag) or ()), *([block.at] if block and block.at else [])}
     return named | {*anonymize.columns, *anonymize.marker, *anonymize.kept}
 

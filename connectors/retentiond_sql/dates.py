@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,6 +57,14 @@ def form_of(date_column: DateColumn, column_type: sa.types.TypeEngine[object], d
                 not column_type.timezone if dialect == "postgresql" else not isinstance(column_type, sa.TIMESTAMP)
             )
     return Form.TYPED if fits else None
+
+
+def as_text(column: sa.ColumnElement[Any], form: Form, dialect: str) -> sa.ColumnElement[Any]:
+    """The column in the form that `parse` reads."""
+    if form is not Form.TYPED:
+        return column
+    # As text, because drivers choke on what they cannot turn into a datetime: infinity, years BC, 0000-00-00.
+    return sa.cast(column, sa.Text if dialect == "postgresql" else sa.CHAR)
 
 
 def parse(date_column: DateColumn, raw: object, form: Form) -> Moment | None:

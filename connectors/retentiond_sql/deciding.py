@@ -1,11 +1,22 @@
-"""What the settings say about that which decides about a record: its dates, and whom it is about."""
+"""What the settings say about that which decides about a record: its dates, and its facts."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    Tag,
+    model_validator,
+)
 
 
 class Option(BaseModel):
@@ -33,6 +44,8 @@ Value = StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)] | Strict
 """A plain value to compare a column with, or to set it to; text is never read as SQL."""
 Matches = Annotated[dict[Column, Value], Field(min_length=1)]
 """Columns and the value each of them has; all together."""
+Conditions = dict[Column, Value | Annotated[tuple[Value, ...], Field(min_length=1)] | None]
+"""Columns, each with the value it has or the values it may have; None means NULL."""
 
 
 def _zone(name: str) -> str:
@@ -63,3 +76,63 @@ class DateColumn(Option):
     def zone_info(self) -> ZoneInfo:
         """The zone of a `local-timestamp`."""
         return ZoneInfo(self.zone or "UTC")
+
+
+class Related(Option):
+    """Rows of another table that refer to the record, in the eyes of the database's own equality."""
+
+    table: Table
+    refers: Annotated[dict[Column, Column], Field(min_length=1)]
+    """Columns of that table, each with the column of the record's table that it refers to."""
+
+
+class RelatedDate(Related, DateColumn):
+    """A date of the related rows."""
+
+
+class LatestOf(Option):
+    """A date that is worked out: the latest date of the related rows; unknown where there are none."""
+
+    latest_of: RelatedDate
+
+
+class Exists(Related):
+    """Whether there is a related row."""
+
+    where: Conditions = Field(default_factory=dict)
+    """Only rows that fulfil this count; absent means all."""
+
+
+class Aggregate(Related):
+    """Whether what was made of the records may stand for them: it is there, each cell is big enough, and it names nobody."""
+
+    count: Column
+    """How many people a row is made of."""
+    at_least: Annotated[int, Field(ge=2)] = 5
+    """How many these have to be in every row."""
+    columns: tuple[Column, ...] = ()
+    """All other columns of the table, so that a new one is noticed: until it is named here the fact is false."""
+
+
+class FactOption(Option):
+    """A named value that rules may ask for. Exactly one of its ways to be known is said."""
+
+    column: Column | None = None
+    """A column of the record's row: true or false, a whole number or text; NULL is unknown."""
+    exists: Exists | None = None
+    aggregate: Aggregate | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.column, self.exists, self.aggregate)) != 1:
+            raise ValueError("say exactly one of `column`, `exists`, `aggregate`")
+        return self
+
+
+def _date_tag(told: object) -> str:
+    computed = isinstance(told, LatestOf) or (isinstance(told, dict) and "latest_of" in told)
+    return "computed" if computed else "column"
+
+
+DateOption = Annotated[Annotated[DateColumn, Tag("column")] | Annotated[LatestOf, Tag("computed")], Discriminator(_date_tag)]
+"""Where one of a record's dates is taken from."""

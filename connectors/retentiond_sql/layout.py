@@ -12,11 +12,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target, subject
-from retentiond_sql.dates import Form, bound, parse, suspect
-from retentiond_sql.deciding import DateColumn
+from retentiond_sql.dates import Form, as_text, bound, parse, suspect
+from retentiond_sql.deciding import Aggregate, DateColumn, Exists, RelatedDate
 from retentiond_sql.options import SqlDataset
 from retentiond_sql.schema import Table
-from retentiond_sql.values import Kind, Native, as_written, digestible, equal, from_text, plain, plain_bind, to_text
+from retentiond_sql.values import (
+    Kind,
+    Native,
+    as_written,
+    digestible,
+    equal,
+    fact_of,
+    from_text,
+    fulfil,
+    plain,
+    plain_bind,
+    to_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Relation:
+    """A fact or a date that rows of another table tell."""
+
+    name: str
+    told: Exists | Aggregate | RelatedDate
+    table: Table
+    form: Form = Form.TEXT
+    """How dates are held; means nothing where it is not about dates."""
+    fit: bool = True
+    """False where the table has columns that nobody named, or a count that is no number: it can vouch for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Knows how to ask for records of one data set, and how to read the answer."""
 
@@ -47,9 +72,13 @@ class Layout:
     table: Table
     moved: Table | None
     key_kinds: tuple[Kind, ...]
+    dates: dict[str, DateColumn]
+    """The dates that stand in the row itself."""
     forms: dict[str, Form]
     linked: tuple[str, ...]
-    """Columns that parts refer to."""
+    """Columns that parts and other related rows refer to."""
+    relations: tuple[Relation, ...]
+    """What has to be asked of other tables before all is known that decides about a record."""
 
     def places(self) -> Iterable[tuple[sa.FromClause, bool]]:
         """The tables that records lie in; True for the one they are moved to when blocked."""
@@ -57,14 +86,21 @@ class Layout:
         if self.moved is not None:
             yield self.moved.clause("r"), True
 
+    def offers(self, name: str) -> None:
+        """Raise `ConnectorError` for a date that the data set does not offer."""
+        if name not in self.options.dates:
+            raise ConnectorError(f"The data set {self.target} offers no date {name}. Use one of its `dates`.", "malformed")
+
     def date(self, name: str) -> DateColumn:
-        """The column of a date; raises `ConnectorError` for a date that the data set does not offer."""
-        try:
-            return self.options.dates[name]
-        except KeyError:
+        """The column of a date; raises `ConnectorError` for one that no search can be led by."""
+        self.offers(name)
+        if name not in self.dates:
             raise ConnectorError(
-                f"The data set {self.target} offers no date {name}. Use one of its `dates`.", "malformed"
-            ) from None
+                f"The date {name} of {self.target} is worked out from another table, and no search can be led by it. "
+                f"Let the rule search by another of its dates.",
+                "unsupported",
+            )
+        return self.dates[name]
 
     def key_columns(self, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         """The key's columns of a place."""
@@ -73,8 +109,9 @@ class Layout:
     def select(self, table: sa.FromClause, *, moved: bool, extra: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
         """Ask for everything that `read` needs, and for `extra`."""
         columns: list[sa.ColumnElement[Any]] = self.key_columns(table)
-        columns += [self._date_text(table, name) for name in self.options.dates]
+        columns += [as_text(table.c[date.column], self.forms[name], self.dialect) for name, date in self.dates.items()]
         columns += [self.as_read(table.c[name]) for name in self._deciding()]
+        columns += [self._fact(table, name) for name in self._fact_columns().values()]
         columns += [self.as_read(table.c[name]) for name in self.options.subjects.values()]
         columns += [table.c[name] for name in self.linked]
         columns += [sa.literal_column("1") if moved else _number(self.blocked(table)), _number(self.anonymized(table))]
@@ -87,13 +124,15 @@ class Layout:
         values = iter(raw)
         key = self.key_values([next(values) for _ in self.options.key])
         text = tuple(map(self._key_text, key, self.key_kinds))
-        raw_dates = {name: next(values) for name in self.options.dates}
+        raw_dates = {name: next(values) for name in self.dates}
         deciding = {name: next(values) for name in self._deciding()}
+        facts = {fact: fact_of(next(values), self.table.columns[name].type) for fact, name in self._fact_columns().items()}
         subjects = {kind: subject(kind, as_written(next(values))) for kind in self.options.subjects}
         linked = tuple(next(values) for _ in self.linked)
         blocked, anonymized = bool(next(values)), bool(next(values))
-        dates: Dates = {name: parse(self.options.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
+        dates: Dates = {name: parse(self.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
         told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
+        told += [f"fact {name}={digestible(value)}" for name, value in facts.items()]
         lasting = digest(told)
         whom = sorted(found for found in subjects.values() if found is not None)
         ref = RecordRef(
@@ -102,12 +141,20 @@ class Layout:
             fingerprint=digest([*told, *(f"about {one.kind}={digestible(one.value)}" for one in whom)]),
             identity=tuple(digestible(deciding[name]) for name in self.options.identity),
             blocked=blocked,
+            facts=facts,
             subjects=frozenset(whom),
         )
         return Row(ref, key, moved, anonymized, linked, tuple(values), lasting)
 
     def _deciding(self) -> list[str]:
         return list(dict.fromkeys([*self.options.unchanged, *self.options.identity, *self.options.only]))
+
+    def _fact_columns(self) -> dict[str, str]:
+        return {name: fact.column for name, fact in self.options.facts.items() if fact.column is not None}
+
+    def _fact(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        plain_type = isinstance(self.table.columns[name].type, (sa.Boolean, sa.Integer, sa.String))
+        return table.c[name] if plain_type else self.as_read(table.c[name])
 
     def key_values(self, raw: Sequence[Any]) -> tuple[Any, ...]:
         """The key's values as the driver has them, without the padding that PostgreSQL gives to CHAR."""
@@ -132,15 +179,8 @@ class Layout:
         """A column in the form that is read for digests and strategies: PostgreSQL's own text, or the driver's value."""
         return sa.cast(column, sa.Text) if self.dialect == "postgresql" else column
 
-    def _date_text(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
-        column = table.c[self.options.dates[name].column]
-        if self.forms[name] is not Form.TYPED:
-            return column
-        # As text, because drivers choke on what they cannot turn into a datetime: infinity, years BC, 0000-00-00.
-        return sa.cast(column, sa.Text if self.dialect == "postgresql" else sa.CHAR)
-
     def _sortable(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
-        column = table.c[self.options.dates[name].column]
+        column = table.c[self.dates[name].column]
         if self.forms[name] is Form.TEXT and self.dialect != "sqlite":
             return plain(column, self.dialect)
         return column
@@ -173,7 +213,7 @@ class Layout:
             if form is Form.TEXT:
                 values[0] = sa.literal(plain_bind(raw, self.dialect), Native)
             elif form is Form.TYPED and self.dialect == "postgresql":
-                column_type = self.table.columns[self.options.dates[by].column].type
+                column_type = self.table.columns[self.dates[by].column].type
                 values[0] = sa.cast(sa.literal(raw, Native), column_type)
         later = sa.or_(
             *(
@@ -187,21 +227,18 @@ class Layout:
     def position(self, raw: Sequence[Any], by: str | None) -> tuple[Any, ...]:
         """Where a row of `select` stands in `order`."""
         width = len(self.options.key)
-        lead = () if by is None else (raw[width + list(self.options.dates).index(by)],)
+        lead = () if by is None else (raw[width + list(self.dates).index(by)],)
         return (*lead, *raw[:width])
 
     def unknown(self, table: sa.FromClause, names: Sequence[str]) -> sa.ColumnElement[bool]:
         """True for every record of which none of these dates is known, and perhaps for some more."""
-        conditions = [suspect(self.date(name), self.forms[name], table.c[self.date(name).column], self.dialect) for name in names]
+        here = [(self.dates[name], self.forms[name]) for name in names if name in self.dates]
+        conditions = [suspect(date, form, table.c[date.column], self.dialect) for date, form in here]
         return sa.and_(sa.true(), *conditions)
 
     def belongs(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True for the rows of the table that are records of this data set."""
-        conditions = [
-            sa.or_(*(equal(table.c[name], one, self.dialect) for one in (value if isinstance(value, tuple) else (value,))))
-            for name, value in self.options.only.items()
-        ]
-        return sa.and_(sa.true(), *conditions)
+        return fulfil(table, self.options.only, self.dialect)
 
     def blocked(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True where the record's flag says that it is blocked."""

@@ -10,7 +10,20 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from retentiond.connector import KIND, ConnectionOptions, Secret, TargetOptions
-from retentiond_sql.deciding import Column, DateColumn, Matches, Option, Table, Value
+from retentiond_sql.deciding import (
+    Column,
+    Conditions,
+    DateColumn,
+    DateOption,
+    FactOption,
+    LatestOf,
+    Matches,
+    Option,
+    Related,
+    RelatedDate,
+    Table,
+    Value,
+)
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
 """The databases whose sessions this connector knows to make read-only, durable and free of zones; and the driver of each."""
@@ -95,12 +108,9 @@ class SqlConnection(ConnectionOptions):
         return url.set(drivername=DRIVERS[url.get_backend_name()])
 
 
-class Part(Option):
-    """Rows of another table that are parts of the record and go with it."""
+class Part(Related):
+    """Rows of another table that are parts of the record and go with it; what they refer to must be unique there."""
 
-    table: Table
-    refers: Annotated[dict[Column, Column], Field(min_length=1)]
-    """Columns of this table, each with the column of the table above that it refers to; that must be unique there."""
     parts: tuple[Part, ...] = ()
     """Parts of these parts."""
 
@@ -174,16 +184,18 @@ class SqlDataset(TargetOptions):
     table: Table
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
     """The columns that tell a row from all others."""
-    dates: Annotated[dict[str, DateColumn], Field(min_length=1)]
+    dates: Annotated[dict[str, DateOption], Field(min_length=1)]
     """The dates that rules may start from, by the name that rules use."""
     unchanged: tuple[Column, ...] = ()
     """Further columns that decide: a record of which one changed since it was found is left alone."""
     identity: tuple[Column, ...] = ()
     """Columns that never change in a record's life; they tell it from a stranger under a re-used key."""
-    only: dict[Column, Value | Annotated[tuple[Value, ...], Field(min_length=1)] | None] = Field(default_factory=dict)
+    only: Conditions = Field(default_factory=dict)
     """Only the rows where each column has this value, or one of these; null means NULL. Absent means all rows."""
     subjects: dict[Annotated[str, AfterValidator(_kind)], Column] = Field(default_factory=dict)
     """Columns that tell whom a record is about, by the kind of identifier they hold: `{email: mail, phone: phone}`."""
+    facts: dict[Annotated[str, Field(min_length=1)], FactOption] = Field(default_factory=dict)
+    """The facts that rules may ask for, by the name that rules use."""
     parts: tuple[Part, ...] = ()
     block: Block | None = None
     """Absent where records of this data set cannot be blocked."""
@@ -192,9 +204,28 @@ class SqlDataset(TargetOptions):
     copies: tuple[SurvivingCopy, ...] = ()
     """Copies of this data set's records that outlive a delete, besides those of the whole system: exports, search tables."""
 
+    def date_columns(self) -> dict[str, DateColumn]:
+        """The dates that stand in the record's own row."""
+        return {name: date for name, date in self.dates.items() if isinstance(date, DateColumn)}
+
+    def computed(self) -> dict[str, RelatedDate]:
+        """The dates that are worked out from other tables."""
+        return {name: date.latest_of for name, date in self.dates.items() if isinstance(date, LatestOf)}
+
+    def related(self) -> list[Related]:
+        """Everything that is asked of other tables."""
+        asked = [way for fact in self.facts.values() for way in (fact.exists, fact.aggregate) if way is not None]
+        return [*asked, *self.computed().values()]
+
+    def deciding(self) -> set[str]:
+        """The columns of the record's table that decide about it, or tell what does."""
+        dates, facts = self.date_columns().values(), self.facts.values()
+        own = {*(date.column for date in dates), *(fact.column for fact in facts if fact.column is not None)}
+        return own.union(self.key, self.unchanged, self.identity, self.only, *(one.refers.values() for one in self.related()))
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        deciding = {*self.key, *(date.column for date in self.dates.values()), *self.unchanged, *self.identity, *self.only}
+        deciding = self.deciding()
         set_by_us = [
             ("block.flag", set(self.block.flag or ()) | ({self.block.at} if self.block.at else set()) if self.block else set()),
             ("anonymize.columns", set(self.anonymize.columns) if self.anonymize else set()),

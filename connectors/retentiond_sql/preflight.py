@@ -13,6 +13,7 @@ from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.references import cascades, slow_references
+from retentiond_sql.related import related_findings, unaskable
 from retentiond_sql.rights import attempt, missing_rights, needs, sees_all_references
 from retentiond_sql.schema import Table, is_indexed, unique_keys
 from retentiond_sql.tables import hidden, kept_copies, triggers, unfit
@@ -46,6 +47,7 @@ def preflight(
     if action is Action.BLOCK and dataset.block is not None:
         findings += moving_findings(layout, dataset.block)
     findings += missing_rights(for_rights, options, needs(layout, parts, action), target)
+    findings += related_findings(connection, layout)
     findings += _slow(connection, layout, parts)
     findings += [finding for table in all_tables(layout, parts) for finding in triggers(connection, table, target)]
     if action is not Action.BLOCK:
@@ -106,7 +108,7 @@ def _readable(connection: sa.Connection, layout: Layout) -> list[Finding]:
             return [Finding(f"Our reading role lacks the right to SELECT from the tables of {layout.target}. Grant it.")]
         if trouble is not None:
             return [Finding(f"The values that {layout.target} compares columns with do not fit the types of those columns.")]
-    return []
+    return unaskable(connection, layout)
 
 
 def _keys(connection: sa.Connection, layout: Layout, table: Table) -> list[Finding]:
@@ -132,7 +134,7 @@ def _keys(connection: sa.Connection, layout: Layout, table: Table) -> list[Findi
 
 
 def _slow(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, ...]) -> list[Finding]:
-    columns = dict.fromkeys(date.column for date in layout.options.dates.values())
+    columns = dict.fromkeys(date.column for date in layout.dates.values())
     findings = [
         Finding(
             f"No index begins with the column {column} of the table {layout.table} ({layout.target}): searches read it whole.",
@@ -140,5 +142,14 @@ def _slow(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, ...
         )
         for column in columns
         if not is_indexed(connection, layout.table, [column])
+    ]
+    findings += [
+        Finding(
+            f"No index of the table {one.table} serves its reference to {layout.table} ({', '.join(one.told.refers)}); each page "
+            f"of {layout.target} reads the whole table.",
+            refuses=False,
+        )
+        for one in layout.relations
+        if not is_indexed(connection, one.table, tuple(one.told.refers))
     ]
     return [*findings, *slow_references(connection, layout.table, parts, layout.target)]

@@ -20,6 +20,7 @@ from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, belongings, linked_values, read_parts
 from retentiond_sql.people import perhaps
 from retentiond_sql.preflight import preflight
+from retentiond_sql.related import complete
 from retentiond_sql.rows import fetch
 from retentiond_sql.session import Session
 
@@ -89,7 +90,7 @@ class SqlReader(Reader):
         """Yield the records of which none of `dates` is known."""
         layout = self._ready()
         for name in dates:
-            layout.date(name)
+            layout.offers(name)
         for moved in [moved for _, moved in layout.places()]:
             yield from self._pages(
                 self._walk(
@@ -168,7 +169,7 @@ class SqlReader(Reader):
                 if position is not None:
                     query = query.where(layout.after(table, by, position))
                 raw = connection.execute(query.order_by(*layout.order(table, by)).limit(PAGE)).all()
-                rows = [layout.read(row, moved=moved) for row in raw]
+                rows = complete(connection, layout, [layout.read(row, moved=moved) for row in raw])
             # The database was asked for too much rather than too little; what is exact is decided here.
             yield from (row for row in rows if admits(row.ref))
             if len(raw) < PAGE:

@@ -38,6 +38,7 @@ def needs(layout: Layout, parts: tuple[PartTable, ...], action: Action) -> list[
     """The rights that `action` needs."""
     places = [layout.table] if layout.moved is None else [layout.table, layout.moved]
     wanted = [Need(place, right) for place in places for right in ("SELECT", "UPDATE")]
+    wanted += [Need(relation.table, "SELECT") for relation in layout.relations]
     options = layout.options
     if action is Action.DELETE:
         wanted += [Need(place, "DELETE") for place in places]

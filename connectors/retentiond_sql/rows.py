@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.parts import chunks
+from retentiond_sql.related import complete
 from retentiond_sql.values import among
 
 Key = tuple[str, ...]
@@ -30,8 +31,9 @@ def fetch(
             if lock:
                 # In one order for everybody, so that two sessions wait for each other rather than block each other.
                 query = query.order_by(*layout.key_columns(table)).with_for_update()
-            for raw in connection.execute(query).all():
-                row = layout.read(raw, moved=moved)
+            rows = [layout.read(raw, moved=moved) for raw in connection.execute(query).all()]
+            # After the rows are locked and in a statement of its own, so that it sees what is there now.
+            for row in complete(connection, layout, rows):
                 if row.ref.key in asked:
                     found.setdefault(row.ref.key, []).append(row)
     return found

@@ -63,7 +63,7 @@ def _holds(
 
 
 def _pinned(layout: Layout, place: Table) -> list[str]:
-    dates = {date.column for date in layout.options.dates.values()}
+    dates = {date.column for date in layout.dates.values()}
     return [name for name in sorted(dates | set(layout.options.unchanged)) if not place.columns[name].generated]
 
 
