@@ -50,9 +50,7 @@ def _of_table(connection: sa.Connection, layout: Layout, anonymize: Anonymize, t
 
 
 def _classified(layout: Layout, anonymize: Anonymize) -> set[str]:
-    options, block = layout.options, layout.options.block
-    named = options.deciding()
-    named |= {*((block and block.flag) or ()), *([block.at] if block and block.at else [])}
+    named = layout.options.deciding() | layout.options.flagged()
     return named | {*anonymize.columns, *anonymize.marker, *anonymize.kept}
 
 
@@ -85,6 +83,28 @@ def _length(strategy: Strategy) -> int:
         case Constant(constant=str() as text):
             return len(text)
     return 0
+
+
+def field_findings(connection: sa.Connection, layout: Layout) -> list[Finding]:
+    """Everything in the schema that stands against emptying these fields, and columns that nobody has thought of."""
+    options, table = layout.options, layout.table
+    where = f"of the table {table} ({layout.target})"
+    named = options.deciding().union(options.subjects.values(), options.flagged(), options.fields, options.kept)
+    unclassified = [name for name in table.columns if name not in named]
+    findings = []
+    if unclassified:
+        findings.append(
+            Finding(
+                f"The columns {', '.join(unclassified)} {where} are named nowhere and would stay. Name each under `fields` "
+                f"where it goes with them, or under `kept`."
+            )
+        )
+    referred = {name for reference in references_on(connection, table) for name in reference.referred}
+    for name in options.fields:
+        against = _against(table.columns[name], None, unique=False, referred=name in referred)
+        if against:
+            findings.append(Finding(f"The column {name} {where} cannot be emptied: {against}."))
+    return findings
 
 
 def moving_findings(layout: Layout, block: Block) -> list[Finding]:

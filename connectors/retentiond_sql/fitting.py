@@ -33,7 +33,14 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
     linked = tuple(dict.fromkeys(column for link in links for column in link.refers.values()))
     block, anonymize = options.block, options.anonymize
     used = options.deciding()
-    used |= {*linked, *options.subjects.values(), *((block and block.flag) or ()), *((anonymize and anonymize.marker) or ())}
+    used |= {
+        *linked,
+        *options.subjects.values(),
+        *options.fields,
+        *options.kept,
+        *((block and block.flag) or ()),
+        *((anonymize and anonymize.marker) or ()),
+    }
     for place in [table] if moved is None else [table, moved]:
         absent = sorted(used - place.columns.keys())
         if absent:

@@ -238,7 +238,12 @@ class Layout:
 
     def belongs(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True for the rows of the table that are records of this data set."""
-        return fulfil(table, self.options.only, self.dialect)
+        return fulfil(table, self.options.only, self.dialect) & self.held(table)
+
+    def held(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True for the rows that hold a record at all: where it is some fields of the row, one of them has to be filled."""
+        filled = [table.c[name].is_not(None) for name in self.options.fields]
+        return sa.or_(*filled) if filled else sa.true()
 
     def blocked(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True where the record's flag says that it is blocked."""

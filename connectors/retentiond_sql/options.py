@@ -196,6 +196,10 @@ class SqlDataset(TargetOptions):
     """Columns that tell whom a record is about, by the kind of identifier they hold: `{email: mail, phone: phone}`."""
     facts: dict[Annotated[str, Field(min_length=1)], FactOption] = Field(default_factory=dict)
     """The facts that rules may ask for, by the name that rules use."""
+    fields: tuple[Column, ...] = ()
+    """The record is no whole row but these columns of it: to delete it is to set them all to NULL. Absent means the whole row."""
+    kept: tuple[Column, ...] = ()
+    """Beside `fields`, columns that stay. A column that is named nowhere in the data set is refused by the preflight."""
     parts: tuple[Part, ...] = ()
     block: Block | None = None
     """Absent where records of this data set cannot be blocked."""
@@ -223,11 +227,16 @@ class SqlDataset(TargetOptions):
         own = {*(date.column for date in dates), *(fact.column for fact in facts if fact.column is not None)}
         return own.union(self.key, self.unchanged, self.identity, self.only, *(one.refers.values() for one in self.related()))
 
+    def flagged(self) -> set[str]:
+        """The columns that blocking sets."""
+        columns = [*(self.block.flag or ()), self.block.at] if self.block else []
+        return {column for column in columns if column is not None}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         deciding = self.deciding()
         set_by_us = [
-            ("block.flag", set(self.block.flag or ()) | ({self.block.at} if self.block.at else set()) if self.block else set()),
+            ("block.flag", self.flagged()),
             ("anonymize.columns", set(self.anonymize.columns) if self.anonymize else set()),
             ("anonymize.marker", set(self.anonymize.marker) if self.anonymize else set()),
         ]
@@ -239,6 +248,15 @@ class SqlDataset(TargetOptions):
                 raise ValueError(
                     f"{name} would change the column {min(columns & others)}, which decides about the record or is set otherwise"
                 )
+        if self.fields and (self.parts or self.anonymize or (self.block and self.block.moved_to)):
+            raise ValueError(
+                "a data set of `fields` has no `parts`, no `anonymize` and no `block.moved_to`: these are of whole rows"
+            )
+        if self.kept and not self.fields:
+            raise ValueError("`kept` belongs to a data set of `fields`; beside `anonymize` write `anonymize.kept`")
+        fixed = {*self.key, *self.flagged()} & set(self.fields)
+        if fixed:
+            raise ValueError(f"fields would empty the column {min(fixed)}, which is part of `key` or `block`")
         if self.block and self.block.moved_to and self.parts:
             raise ValueError("block.moved_to cannot move parts along; use a flag for a data set with parts")
         if self.block and self.block.moved_to and self.block.moved_to == self.table:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from retentiond.connector import Action, ConnectorError, Finding, Target
-from retentiond_sql.constraints import anonymizing_findings, moving_findings
+from retentiond_sql.constraints import anonymizing_findings, field_findings, moving_findings
 from retentiond_sql.fitting import read_layout
 from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
@@ -65,7 +65,10 @@ def dangers(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, .
         return findings
     for table in [layout.table] if layout.moved is None else [layout.table, layout.moved]:
         findings += _keys(connection, layout, table)
-    if action is Action.DELETE or (action is Action.BLOCK and layout.moved is not None):
+    if action is Action.DELETE and layout.options.fields:
+        findings += field_findings(connection, layout)
+        deletes = True  # foreign keys may refer to the fields, and would take what refers to them along
+    elif action is Action.DELETE or (action is Action.BLOCK and layout.moved is not None):
         findings += cascades(connection, layout.table, parts, layout.target)
         findings += cascades(connection, layout.moved, (), layout.target) if layout.moved is not None else []
         deletes = True

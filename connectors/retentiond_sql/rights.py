@@ -40,7 +40,9 @@ def needs(layout: Layout, parts: tuple[PartTable, ...], action: Action) -> list[
     wanted = [Need(place, right) for place in places for right in ("SELECT", "UPDATE")]
     wanted += [Need(relation.table, "SELECT") for relation in layout.relations]
     options = layout.options
-    if action is Action.DELETE:
+    if action is Action.DELETE and options.fields:
+        wanted += [Need(layout.table, "UPDATE", options.fields)]
+    elif action is Action.DELETE:
         wanted += [Need(place, "DELETE") for place in places]
     elif action is Action.BLOCK and layout.moved is not None:
         wanted += [Need(layout.table, "DELETE"), Need(layout.moved, "INSERT")]

@@ -27,7 +27,7 @@ def fetch(
     for some in chunks(list(asked.values())):
         for table, moved in layout.places():
             query = layout.select(table, moved=moved, extra=[layout.as_read(table.c[name]) for name in extra])
-            query = query.where(among(layout.key_columns(table), some, layout.dialect))
+            query = query.where(among(layout.key_columns(table), some, layout.dialect), layout.held(table))
             if lock:
                 # In one order for everybody, so that two sessions wait for each other rather than block each other.
                 query = query.order_by(*layout.key_columns(table)).with_for_update()
