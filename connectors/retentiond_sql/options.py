@@ -250,7 +250,7 @@ class SqlDataset(TargetOptions):
                 )
         if self.fields and (self.parts or self.anonymize or (self.block and self.block.moved_to)):
             raise ValueError(
-                "a data set of `fields` has no `parts`, no `anonymize` and no `block.moved_to`: these are of whole rows"
+                "beside `fields` there is no `parts`, no `anonymize` and no `block.moved_to`, which are of whole rows"
             )
         if self.kept and not self.fields:
             raise ValueError("`kept` belongs to a data set of `fields`; beside `anonymize` write `anonymize.kept`")
