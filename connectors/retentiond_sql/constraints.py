@@ -107,6 +107,27 @@ def field_findings(connection: sa.Connection, layout: Layout) -> list[Finding]:
     return findings
 
 
+def unblocking_findings(layout: Layout, block: Block) -> list[Finding]:
+    """Everything that stands against taking the flag back, or moving rows back."""
+    where = f"of the table {layout.table} ({layout.target})"
+    if layout.moved is not None:
+        fixed = sorted(name for name, column in layout.table.columns.items() if column.fixed)
+        what = (
+            f"The database itself numbers the columns {', '.join(fixed)} {where}, so no row moves back. Make them ordinary ones."
+        )
+        return [Finding(what)] if fixed else []
+    free = block.unflagged()
+    if free is None:
+        what = f"Nobody has said which values mean that a record of {layout.target} is not blocked. Say it under `block.unflag`."
+        return [Finding(what)]
+    emptied = [name for name, value in {**free, **({block.at: None} if block.at else {})}.items() if value is None]
+    return [
+        Finding(f"The column {name} {where} is NOT NULL or missing, so it cannot be emptied when a record is unblocked.")
+        for name in emptied
+        if name not in layout.table.columns or not layout.table.columns[name].nullable
+    ]
+
+
 def moving_findings(layout: Layout, block: Block) -> list[Finding]:
     """Everything that stands against setting the flag, or moving rows to the other table."""
     if layout.moved is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator
@@ -120,6 +120,8 @@ class Block(Option):
 
     flag: Matches | None = None
     """Columns and the values that mean blocked: `{is_blocked: true}`."""
+    unflag: dict[Column, Value | None] | None = None
+    """The same columns and the values that mean not blocked; may be left out for one column of true and false."""
     at: Column | None = None
     """A column that takes the moment of blocking, from the database's clock in UTC; absent where there is none."""
     moved_to: Table | None = None
@@ -131,7 +133,18 @@ class Block(Option):
             raise ValueError("say exactly one of `flag`, `moved_to`")
         if self.flag is not None and self.at in self.flag:
             raise ValueError("`at` cannot be a column of `flag`")
+        if self.unflag is not None and (self.flag is None or self.unflag.keys() != self.flag.keys() or self.unflag == self.flag):
+            raise ValueError("`unflag` gives the columns of `flag`, and no others, the values that mean not blocked")
         return self
+
+    def unflagged(self) -> dict[str, Any] | None:
+        """The values that mean not blocked; None where nobody has said, so that a flag cannot be taken back."""
+        match self.unflag, [*(self.flag or {}).items()]:
+            case dict() as said, _:
+                return said
+            case _, [(column, bool() as value)]:
+                return {column: not value}
+        return None
 
 
 class Constant(Option):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from retentiond.connector import Action, ConnectorError, Finding, Target
-from retentiond_sql.constraints import anonymizing_findings, field_findings, moving_findings
+from retentiond_sql.constraints import anonymizing_findings, field_findings, moving_findings, unblocking_findings
 from retentiond_sql.fitting import read_layout
 from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
@@ -18,6 +18,9 @@ from retentiond_sql.rights import attempt, missing_rights, needs, sees_all_refer
 from retentiond_sql.schema import Table, is_indexed, unique_keys
 from retentiond_sql.tables import hidden, kept_copies, triggers, unfit
 from retentiond_sql.trouble import Trouble
+
+BLOCKING = frozenset({Action.BLOCK, Action.UNBLOCK})
+"""What loses no row, however it is done."""
 
 
 def preflight(
@@ -46,11 +49,13 @@ def preflight(
         findings += anonymizing_findings(connection, layout, dataset.anonymize)
     if action is Action.BLOCK and dataset.block is not None:
         findings += moving_findings(layout, dataset.block)
+    if action is Action.UNBLOCK and dataset.block is not None:
+        findings += unblocking_findings(layout, dataset.block)
     findings += missing_rights(for_rights, options, needs(layout, parts, action), target)
     findings += related_findings(connection, layout)
     findings += _slow(connection, layout, parts)
     findings += [finding for table in all_tables(layout, parts) for finding in triggers(connection, table, target)]
-    if action is not Action.BLOCK:
+    if action not in BLOCKING:
         findings += kept_copies(connection, target)
     return list(dict.fromkeys(findings))
 
@@ -68,7 +73,7 @@ def dangers(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, .
     if action is Action.DELETE and layout.options.fields:
         findings += field_findings(connection, layout)
         deletes = True  # foreign keys may refer to the fields, and would take what refers to them along
-    elif action is Action.DELETE or (action is Action.BLOCK and layout.moved is not None):
+    elif action is Action.DELETE or (action in BLOCKING and layout.moved is not None):
         findings += cascades(connection, layout.table, parts, layout.target)
         findings += cascades(connection, layout.moved, (), layout.target) if layout.moved is not None else []
         deletes = True

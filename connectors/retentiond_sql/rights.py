@@ -46,7 +46,9 @@ def needs(layout: Layout, parts: tuple[PartTable, ...], action: Action) -> list[
         wanted += [Need(place, "DELETE") for place in places]
     elif action is Action.BLOCK and layout.moved is not None:
         wanted += [Need(layout.table, "DELETE"), Need(layout.moved, "INSERT")]
-    elif action is Action.BLOCK and options.block is not None:
+    elif action is Action.UNBLOCK and layout.moved is not None:
+        wanted += [Need(layout.moved, "DELETE"), Need(layout.table, "INSERT")]
+    elif action in {Action.BLOCK, Action.UNBLOCK} and options.block is not None:
         at = [options.block.at] if options.block.at else []
         wanted += [Need(layout.table, "UPDATE", (*(options.block.flag or ()), *at))]
     elif action is Action.ANONYMIZE and options.anonymize is not None:

@@ -136,6 +136,11 @@ class World:
         with SqlBlocker(self.connection(**more), dataset, TARGET) as role:
             return role.block(refs, Permit("r.1", Action.BLOCK, TARGET, refs))
 
+    def unblock(self, dataset: SqlDataset, refs: Sequence[RecordRef], **more: Any) -> list[Answer]:
+        """Unblock with a role of its own."""
+        with SqlBlocker(self.connection(**more), dataset, TARGET) as role:
+            return role.unblock(refs, Permit("r.1", Action.UNBLOCK, TARGET, refs))
+
     def anonymize(self, dataset: SqlDataset, refs: Sequence[RecordRef], **more: Any) -> list[Answer]:
         """Anonymize with a role of its own."""
         with SqlAnonymizer(self.connection(**more), dataset, TARGET) as role:
