@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from retentiond.errors import StateError
+
+LONGEST_WAIT = 600
+"""Seconds that a turn is waited for."""
+
+ATTEMPTS = 20
+"""How often in a second it is asked for."""
 
 
 @contextmanager
@@ -30,6 +37,43 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def turn(path: Path, what: str, *, alone: bool, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock file `path` together with others, or `alone`; waits for its turn, at most ten minutes.
+
+    Nobody who waits to be alone is passed by those who come after: they queue at a door, a second file beside it. `waiting`
+    is called once after a second without a turn. Raises `StateError` where the turn does not come.
+    """
+    door, lock = _open(path.with_name(f"{path.name}.door"), what), _open(path, what)
+    try:
+        attempts = iter(range(LONGEST_WAIT * ATTEMPTS))  # one patience for both
+        for descriptor in (door, lock):
+            _await(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, attempts, path, what, waiting)
+        if not alone:
+            fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+    finally:
+        os.close(lock)
+        os.close(door)
+
+
+def _await(descriptor: int, how: int, attempts: Iterator[int], path: Path, what: str, waiting: Callable[[], None]) -> None:
+    for attempt in attempts:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt == ATTEMPTS:
+                waiting()
+            time.sleep(1 / ATTEMPTS)
+        except OSError as error:
+            raise _unusable(path, what, error) from None
+        else:
+            return
+    raise StateError(
+        f"The lock of {what} ({path}) was held for {LONGEST_WAIT} seconds; nothing was done. `fuser {path}` shows by whom."
+    )
 
 
 def _open(path: Path, what: str) -> int:

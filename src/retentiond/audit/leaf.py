@@ -22,6 +22,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "log-start": frozenset({"origin", "generation", "vkey", "software"}),
     "policy": frozenset({"policy", "rule", "digest", "file_digest", "mode"}),
     "approval": frozenset({"subject", "digest", "decision", "by"}),
+    "hold": frozenset({"hold", "type", "op", "scope_digest", "by"}),
     "run-start": frozenset({"run", "trigger", "policy_digest", "tzdata", "clock"}),
     "run-end": frozenset({"run", "status", "counts"}),
     "plan": frozenset({*_BATCH, "cutoff", "counts"}),

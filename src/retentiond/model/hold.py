@@ -59,7 +59,7 @@ class Scope:
             and self.rule in (None, rule)
             and self.key in (None, ref.key)
             and (self.person is None or self.person in ref.subjects)
-            and (self.fact is None or ref.facts.get(self.fact[0]) in (None, self.fact[1]))
+            and (self.fact is None or (known := ref.facts.get(self.fact[0])) is None or _typed(known) == _typed(self.fact[1]))
             and self._dated(ref.dates)
         )
 
@@ -70,6 +70,11 @@ class Scope:
         # A day more on both sides: a hold that takes in a record too many does no harm, and the zone need not be asked.
         day = moment.date() if isinstance(moment, datetime) else moment
         return (self.since is None or (day - self.since).days >= -1) and (self.until is None or (day - self.until).days <= 1)
+
+
+def _typed(value: Fact) -> str:
+    """The value as a person types it, who need not know whether a system keeps 1 or "1"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

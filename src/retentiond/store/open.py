@@ -10,16 +10,21 @@ import sqlalchemy as sa
 
 from retentiond.database import migrate, open_database, translated
 from retentiond.errors import StateError
+from retentiond.sealing import open_seal
 from retentiond.store.approvals import Approvals
+from retentiond.store.holds import Holds
+from retentiond.store.outbox import Outbox
 from retentiond.store.plans import Plans
 from retentiond.store.pulse import Pulse
 from retentiond.store.runs import Runs
+from retentiond.store.taxyears import TaxYears
+from retentiond.store.turns import Turns
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The version that the newest migration makes."""
 
 
-class Store(Runs, Approvals, Plans, Pulse):
+class Store(Runs, Approvals, Plans, Pulse, Holds, TaxYears, Outbox, Turns):
     """What survives a restart. Every method is one short transaction and raises `StateError` where it cannot be made."""
 
 
@@ -40,7 +45,7 @@ def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
     try:
         if not _current(engine):
             migrate(engine, "retentiond.store:migrations")
-        yield Store(engine)
+        yield Store(engine, open_seal(state), state)
     finally:
         engine.dispose()
 

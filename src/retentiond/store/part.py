@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from retentiond.database import translated
 from retentiond.errors import StateError
+from retentiond.sealing import Seal
 
 
 class Part:
     """Works on the store's engine; every method is one transaction of its own."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, seal: Seal, state: Path) -> None:
         self._engine = engine
+        self._seal = seal
+        self._state = state
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

@@ -123,3 +123,42 @@ heartbeats = sa.Table(
     sa.Column("state", sa.Text),
 )
 """One row, there from the beginning; all null until the first sign of life."""
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("hold", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("scope", sa.LargeBinary, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("placed_by", sa.Text, nullable=False),
+    sa.Column("review_on", sa.Text, nullable=False),
+    sa.Column("expires", Instant),
+    sa.Column("lifted_at", Instant),
+)
+"""The scope is sealed: it can name a person or a record."""
+
+tax_years = sa.Table(
+    "tax_years",
+    metadata,
+    sa.Column("year", sa.Integer, primary_key=True),
+    sa.Column("filed_on", sa.Text),
+    sa.Column("closed_on", sa.Text),
+    sa.Column("audit_since", sa.Text),
+    sa.Column("audit_until", sa.Text),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+"""Days are ISO 8601 text."""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("fields", sa.JSON, nullable=False),
+)
+"""Entries that the deletion log is still to take in."""
