@@ -394,8 +394,8 @@ def test_an_unreachable_server_is_a_clear_error(tmp_path: Path) -> None:
         pass
 
 
-def test_the_store_is_not_built_for_records(store: Store) -> None:
-    """Only plans speak of single records, and only by keyed digests."""
+def test_nothing_but_marks_and_what_is_sealed_is_kept_as_bytes(store: Store) -> None:
+    """Of single records and persons the store speaks by keyed digests, or under its seal."""
     built = sa.inspect(store._engine)
     binary = {
         (table, column["name"])
@@ -403,4 +403,5 @@ def test_the_store_is_not_built_for_records(store: Store) -> None:
         for column in built.get_columns(table)
         if isinstance(column["type"], sa.LargeBinary)
     }
-    assert binary == {("plan_records", "ref"), ("plan_records", "fingerprint")}
+    marks = {("plan_records", "ref"), ("plan_records", "fingerprint"), ("suppressions", "mark"), ("findings", "mark")}
+    assert binary == marks | {("requests", "persons"), ("requests", "found"), ("reviews", "key"), ("holds", "scope")}
