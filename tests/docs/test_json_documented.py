@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from retentiond.report import fate, log, plan, run, status, systems
+from retentiond.report import answer, duties, fate, log, plan, requests, reviews, run, status, systems
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
@@ -24,12 +24,24 @@ SHAPES: dict[str, Any] = {
     "`explain --json`": fate.ExplainJson,
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
+    "A suspension": fate.SuspensionJson,
+    "A trigger": fate.TriggerJson,
     "A trace": log.TraceJson,
     "`status --json`": status.StatusJson,
     "A run as it is remembered": status.RunRowJson,
     "A sign of life": status.HeartbeatJson,
     "The state of a rule": status.RuleStateJson,
     "What a rule did last": status.RuleLastJson,
+    "What persons have to do": duties.DutiesJson,
+    "`request list --json`": requests.RequestsJson,
+    "A request": requests.RequestJson,
+    "`request show --json`": answer.AnswerJson,
+    "What becomes of records": answer.ToldJson,
+    "A recipient": answer.RecipientJson,
+    "`review list --json`": reviews.ReviewsJson,
+    "A review": reviews.ReviewJson,
+    "`attest --list --json`": reviews.AttestationsJson,
+    "An attestation": reviews.AttestationJson,
     "`audit list --json`": log.EntriesJson,
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,
@@ -65,7 +77,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
         value
-        for module in (fate, log, plan, run, status, systems)
+        for module in (answer, duties, fate, log, plan, requests, reviews, run, status, systems)
         for name, value in vars(module).items()
         if name.endswith("Json")
     }

@@ -10,8 +10,10 @@ from typing import TypedDict
 from rich.console import RenderableType
 
 from retentiond.audit import Verification
+from retentiond.engine.duties import NO_DUTIES, Duties
 from retentiond.engine.values import Status
 from retentiond.engine.workplace import Workplace
+from retentiond.report.duties import DutiesJson, duties_json, duties_problems, duties_text
 from retentiond.report.layout import table
 from retentiond.report.log import VerificationJson, verification_json, verification_text
 from retentiond.report.shown import moment, shown, span, stamp
@@ -82,6 +84,7 @@ class StatusJson(TypedDict):
     schedule_zone: str
     heartbeat: HeartbeatJson | None
     rules: list[RuleStateJson]
+    duties: DutiesJson
     log: VerificationJson | None
 
 
@@ -102,6 +105,8 @@ class StatusReport:
     approvals: Sequence[Approval]
     log: Verification | None
     """None where there is no log yet."""
+    duties: Duties = NO_DUTIES
+    """What persons still have to do."""
 
     @property
     def alive(self) -> bool:
@@ -134,7 +139,7 @@ class StatusReport:
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
-        found += [*self._lost_words(), *self._outdated_words()]
+        found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -193,6 +198,7 @@ def status_json(report: StatusReport) -> StatusJson:
         "schedule_zone": settings.schedule_zone,
         "heartbeat": {"at": stamp(beat.at), "pid": beat.pid, "state": beat.state} if beat else None,
         "rules": [_rule_json(report, place) for place in range(len(report.workplace.assignments))],
+        "duties": duties_json(report.duties),
         "log": verification_json(report.log) if report.log else None,
     }
 
@@ -208,6 +214,7 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
     yield f"schedule: {schedule}, next {moment(report.next_due)}" if report.next_due else f"schedule: {schedule}"
     beat = report.heartbeat
     yield f"daemon: {f'{shown(beat.state)}, process {beat.pid}, {span(report.at - beat.at)} ago' if beat else 'never seen'}"
+    yield from duties_text(report.duties, report.at)
     yield ""
     yield _rules_table(report)
     yield ""
