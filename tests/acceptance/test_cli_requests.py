@@ -121,6 +121,27 @@ def test_an_overdue_request_makes_the_status_unwell(office: Office) -> None:
     assert "OVERDUE" in " ".join(office.run("request", "list").stdout.split())
 
 
+def test_an_objection_to_marketing_suppresses_at_once_and_a_new_consent_lifts_it(office: Office) -> None:
+    searchable(office)
+    text = office.policy.read_text(encoding="utf-8")
+    words = "    ended_by: [objection-to-marketing]\n    suppress: [email]\n    approval: rule"
+    office.policy.write_text(text.replace("    approval: rule", words), encoding="utf-8")
+    request = opened(office, "objection-to-marketing")
+    assert "is suppressed since" in office.run("suppression", "check", PERSON).stdout
+    remove = ("suppression", "remove", PERSON, "--by", "staff-7", "--case", "C-1")
+    assert f"first `retentiond request lift {request}`" in office.run(*remove, status=2).stderr
+    office.run("request", "lift", request, "--by", "staff-7")
+    office.run(*remove)
+    office.run("suppression", "check", PERSON, status=1)
+
+
+def test_a_request_that_no_rule_reacts_to_is_recorded_and_says_so(office: Office) -> None:
+    searchable(office)
+    words = ("--person", PERSON, "--received", str(TODAY), "--case", "DS-1", "--by", "staff-7")
+    assert "No rule brings anything about" in office.run("request", "open", "objection-to-marketing", *words).stderr
+    assert len(office.json("request", "list")["requests"]) == 1
+
+
 def test_whoever_is_not_suppressed_is_not_taken_off_the_list(office: Office) -> None:
     words = ("suppression", "remove", PERSON, "--by", "staff-7", "--case", "C-1")
     assert "is not on the suppression list" in office.run(*words, status=2).stderr

@@ -27,6 +27,7 @@ from retentiond.engine.requesting import (
     lift_request,
     open_request,
     request_of,
+    rules_reached,
     zones,
 )
 from retentiond.engine.workplace import Workplace, read_workplace
@@ -64,8 +65,10 @@ def open_(
     among = zones(workplace)
     received_at = _received(received, min(among), now)
     with open_store_of(settings) as store:
-        made = open_request(workplace, store, kind, persons, received_at, case, by, rule or [], now)
+        made = open_request(workplace, store, kind, persons, received_at, case, by, rule or [], now, waiting)
     hand_on(settings, now)
+    if not rules_reached(workplace, made, now):
+        note("No rule brings anything about for it: look at the basis and at `ended_by` of the rules. The deadline runs.")
     told = [f"Request {made.request} ({made.kind}) is recorded; it is {made.state}."]
     if (due := answer_due(made, among)) is not None:
         told.append(f"Answer it before {moment(due, min(among))}.")
@@ -126,7 +129,7 @@ def lift(context: typer.Context, name: Id, by: By) -> None:
     """End what a request brings about. The person took it back, or a restriction is over; tell the person before."""
     settings, now = settings_of(context), utc_now()
     with _known_store(settings) as store:
-        lift_request(store, name, by, now)
+        lift_request(store, name, by, now, waiting)
     hand_on(settings, now)
     say([f"Request {name} has no effect any more. What was blocked for it stays so until `retentiond unblock`."])
 
@@ -136,7 +139,7 @@ def answered(context: typer.Context, name: Id, by: By) -> None:
     """Record that the person was answered. Records that come later are no longer concerned."""
     settings, now = settings_of(context), utc_now()
     with _known_store(settings) as store:
-        answer_request(store, name, by, now)
+        answer_request(store, name, by, now, waiting)
     hand_on(settings, now)
     say([f"Request {name} is answered."])
 
@@ -149,6 +152,11 @@ def person_of(text: str) -> Subject:
     return person
 
 
+def waiting() -> None:
+    """Say why it takes so long."""
+    note("Waiting until the run in hand is done with its batch.")
+
+
 def hand_on(settings: Settings, now: datetime) -> None:
     """Have the deletion log take in what was just said, or say who will."""
     if not try_to_flush(settings, now):
@@ -159,7 +167,7 @@ def _decide(context: typer.Context, name: str, state: RequestState, by: str) -> 
     settings, now = settings_of(context), utc_now()
     among = zones(read_workplace(settings))
     with _known_store(settings) as store:
-        made = decide_request(store, name, state, by, now)
+        made = decide_request(store, name, state, by, now, waiting)
     hand_on(settings, now)
     told = [f"Request {name} is {made.state}."]
     if (gone := gone_by(made, among)) is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.request import By, hand_on
+from retentiond.cli.request import By, hand_on, waiting
 from retentiond.cli.session import moment_of, settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
@@ -58,7 +58,7 @@ def decide(
     workplace = read_workplace(settings)
     again = moment_of(until, now, "--until") if until is not None else None
     with open_store_of(settings) as store:
-        done = decide_review(workplace, store, name, word, by, now, until=again, reason=reason)
+        done = decide_review(workplace, store, name, word, by, now, until=again, reason=reason, waiting=waiting)
     hand_on(settings, now)
     if not done.settled:
         say([f"Proposed. It counts once somebody else says the same: `retentiond review decide {name} keep --by STAFF-ID`."])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.request import By, hand_on, person_of
+from retentiond.cli.request import By, hand_on, person_of, waiting
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say
@@ -42,6 +42,6 @@ def remove(
     settings, now = settings_of(context), utc_now()
     asked = person_of(person)
     with open_store_of(settings) as store:
-        remove_suppression(store, asked, case, by, now)
+        remove_suppression(store, asked, case, by, now, waiting)
     hand_on(settings, now)
     say([f"This {asked.kind} is not suppressed any more."])

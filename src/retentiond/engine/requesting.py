@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from retentiond.engine.approval import staff_id
+from retentiond.engine.assignment import Assignment
 from retentiond.engine.holding import reference
 from retentiond.engine.persons import PersonRecords, find_person
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.due import Start, end_of
-from retentiond.model.record import Target
-from retentiond.model.request import AT_ONCE, DONE_WITHIN, Request, RequestKind, RequestState
+from retentiond.model.record import RecordRef, Target
+from retentiond.model.request import AT_ONCE, DONE_WITHIN, NO_EFFECT, Request, RequestKind, RequestState, effect
 from retentiond.model.subject import Subject
 from retentiond.store import Entry, Store
 
 WEIGHED = (RequestKind.ERASURE, RequestKind.OBJECTION, RequestKind.RESTRICTION)
 """What a person has to grant or refuse."""
+
+Waiting = Callable[[], None]
+"""Called once where a batch in hand has to be waited for."""
+
+
+def nobody_waits() -> None:
+    """Tell nobody."""
+
 
 _OBJECTIONS = (RequestKind.OBJECTION, RequestKind.OBJECTION_TO_MARKETING, RequestKind.CONSENT_WITHDRAWN)
 
@@ -33,8 +42,11 @@ def open_request(
     by: str,
     rules: Sequence[str],
     now: datetime,
+    waiting: Waiting = nobody_waits,
 ) -> Request:
     """Record a request; from then on it counts. `by` is a staff id, `case` a reference to the file; no `rules` means all.
+
+    Whoever must not be contacted any more is on the suppression list when this returns, as far as a rule asks for it.
 
     Raises `ConfigurationError` where it was received in the future, a rule is unknown, or a person is unknown or may be
     several persons; then nothing was recorded.
@@ -59,18 +71,22 @@ def open_request(
         decided_by=by if at_once else None,
         rules=frozenset(rules) or None,
     )
-    with store.changing():
-        store.open_request(request, found, _entry(store, request, "opened", by, now))
+    with store.changing(waiting):
+        for one in _to_suppress(workplace, request, found, now):
+            store.suppress(one, request.request, now)
+        store.open_request(request, [(target, ref.key) for target, ref in found], _entry(store, request, "opened", by, now))
     return request
 
 
-def decide_request(store: Store, request: str, state: RequestState, by: str, now: datetime) -> Request:
+def decide_request(
+    store: Store, request: str, state: RequestState, by: str, now: datetime, waiting: Waiting = nobody_waits
+) -> Request:
     """Grant or refuse a request that is open.
 
     Raises `ConfigurationError` where it is unknown, was decided before, or nothing is to be decided about its kind.
     """
     by = staff_id(by)
-    with store.changing():
+    with store.changing(waiting):
         found = request_of(store, request)
         if found.kind not in WEIGHED:
             raise ConfigurationError(
@@ -84,13 +100,13 @@ def decide_request(store: Store, request: str, state: RequestState, by: str, now
         return request_of(store, request)
 
 
-def lift_request(store: Store, request: str, by: str, now: datetime) -> Request:
+def lift_request(store: Store, request: str, by: str, now: datetime, waiting: Waiting = nobody_waits) -> Request:
     """End what a request brings about from now on: the person took it back, or what it was for is over.
 
     What is gone stays gone. Raises `ConfigurationError` where it is unknown, or has no effect any more.
     """
     by = staff_id(by)
-    with store.changing():
+    with store.changing(waiting):
         found = request_of(store, request)
         if found.state is RequestState.REFUSED:
             raise ConfigurationError(f"Request {request} has no effect any more; there is nothing to lift. Nothing was changed.")
@@ -98,13 +114,13 @@ def lift_request(store: Store, request: str, by: str, now: datetime) -> Request:
         return request_of(store, request)
 
 
-def answer_request(store: Store, request: str, by: str, now: datetime) -> Request:
+def answer_request(store: Store, request: str, by: str, now: datetime, waiting: Waiting = nobody_waits) -> Request:
     """Record that the person was answered. From then on only records that were there before are concerned.
 
     Raises `ConfigurationError` where the request is unknown, was answered before, or is not decided yet.
     """
     by = staff_id(by)
-    with store.changing():
+    with store.changing(waiting):
         found = request_of(store, request)
         if found.answered_at is not None:
             raise ConfigurationError(f"Request {request} was answered on {found.answered_at:%Y-%m-%d}. Nothing was changed.")
@@ -118,13 +134,13 @@ def answer_request(store: Store, request: str, by: str, now: datetime) -> Reques
         return request_of(store, request)
 
 
-def remove_suppression(store: Store, person: Subject, case: str, by: str, now: datetime) -> None:
+def remove_suppression(store: Store, person: Subject, case: str, by: str, now: datetime, waiting: Waiting = nobody_waits) -> None:
     """Take a person's identifier off the suppression list, because of a new consent; `case` is where that is on file.
 
     Raises `ConfigurationError` where it is not on the list, or where an objection that stands would put it there again.
     """
     by, case = staff_id(by), reference(case)
-    with store.changing():
+    with store.changing(waiting):
         for request in store.requests():
             if person in request.persons and request.kind in _OBJECTIONS and request.state is not RequestState.REFUSED:
                 raise ConfigurationError(
@@ -166,9 +182,38 @@ def gone_by(request: Request, among: Iterable[str]) -> datetime | None:
     return min(end_of(start, DONE_WITHIN, zone) for zone in among)
 
 
-def _found(workplace: Workplace, persons: Collection[Subject]) -> list[tuple[Target, tuple[str, ...]]]:
+def rules_reached(workplace: Workplace, request: Request, now: datetime) -> tuple[Assignment, ...]:
+    """The rules under which the request brings something about, at least once it is granted."""
+    return tuple(
+        one
+        for one in workplace.at(now).assignments
+        if request.rules is None or one.rule.id in request.rules
+        if any(
+            effect(request.kind, state, one.rule.lawful(one.policy.policy.basis), one.rule.ended_by) != NO_EFFECT
+            for state in (RequestState.OPEN, RequestState.GRANTED)
+        )
+    )
+
+
+def _to_suppress(
+    workplace: Workplace, request: Request, found: Collection[tuple[Target, RecordRef]], now: datetime
+) -> frozenset[Subject]:
+    """The identifiers that go on the suppression list at once; those of other requests go there before their records do."""
+    if request.kind not in AT_ONCE or request.kind is RequestKind.PURPOSE_ENDED:
+        return frozenset()
+    return frozenset(
+        one
+        for rule in rules_reached(workplace, request, now)
+        for target, ref in found
+        if target == rule.target.target
+        for one in ref.subjects | request.persons
+        if one.kind in (rule.rule.suppress or ())
+    )
+
+
+def _found(workplace: Workplace, persons: Collection[Subject]) -> list[tuple[Target, RecordRef]]:
     """The records of all identifiers; raises `ConfigurationError` where one is unknown, or may be several persons'."""
-    records: dict[tuple[Target, tuple[str, ...]], None] = {}
+    records: dict[tuple[Target, tuple[str, ...]], RecordRef] = {}
     for person in sorted(persons):
         looked = find_person(workplace, person)
         if not looked.found:
@@ -180,8 +225,8 @@ def _found(workplace: Workplace, persons: Collection[Subject]) -> list[tuple[Tar
                 f"The records of this {person.kind} in {system} have different identifiers of kind {kind}, so they may be "
                 f"several persons'. Name the person by {kind}. Nothing was recorded."
             )
-        records |= dict.fromkeys((target, ref.key) for target, ref in looked.found)
-    return list(records)
+        records |= {(target, ref.key): ref for target, ref in looked.found}
+    return [(target, ref) for (target, _), ref in records.items()]
 
 
 def _unknown(looked: PersonRecords) -> str:

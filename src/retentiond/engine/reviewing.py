@@ -7,6 +7,7 @@ from datetime import datetime
 
 from retentiond.engine.approval import staff_id
 from retentiond.engine.holding import reference
+from retentiond.engine.requesting import Waiting, nobody_waits
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.circumstances import ReviewDecision, ReviewWord
@@ -35,6 +36,7 @@ def decide_review(
     *,
     until: datetime | None = None,
     reason: str | None = None,
+    waiting: Waiting = nobody_waits,
 ) -> Reviewed:
     """Decide about one record. To keep it needs a reason, a new date, and a second person where the rule asks for one.
 
@@ -42,7 +44,7 @@ def decide_review(
     nothing, a new date that is over or too far ahead, and a second word of the same person; then nothing was changed.
     """
     by = staff_id(by)
-    with store.changing():
+    with store.changing(waiting):
         item = _item(store, review)
         rule_review, zone = _rule_review(workplace, item, now)
         if word is not ReviewWord.KEEP:

@@ -22,6 +22,7 @@ from retentiond.engine.requesting import (
     lift_request,
     open_request,
     remove_suppression,
+    rules_reached,
     zones,
 )
 from retentiond.errors import ConfigurationError, ConnectorError
@@ -194,6 +195,27 @@ def test_a_new_consent_removes_a_suppression_but_not_while_an_objection_stands(b
         assert store.suppressed(ANN) is None
         with pytest.raises(ConfigurationError, match="is not on the suppression list"):
             remove_suppression(store, ANN, "C-2", "staff-1", bench.now)
+
+
+def test_an_objection_to_marketing_suppresses_at_once_what_the_rule_names_and_nobody_else(bench: Workbench) -> None:
+    bench.write_rules(rule() + "    ended_by: [objection-to-marketing]\n    suppress: [email]\n")
+    seen = []
+    for kind in (RequestKind.ACCESS, RequestKind.ERASURE, RequestKind.OBJECTION_TO_MARKETING):
+        opened(bench, kind, Subject("customer", "1"))
+        with bench.store() as store:
+            seen.append([store.suppressed(one) for one in (ANN, Subject("customer", "1"), BOB)])
+    assert seen == [[None] * 3, [None] * 3, [START, None, None]]
+
+
+def test_which_rules_a_request_reaches_follows_from_their_basis_and_their_words(bench: Workbench) -> None:
+    reached = {
+        kind: [one.rule.id for one in rules_reached(bench.workplace(), opened(bench, kind), bench.now)] for kind in RequestKind
+    }
+    assert [kind for kind, rules in reached.items() if not rules] == [
+        RequestKind.OBJECTION_TO_MARKETING,
+        RequestKind.CONSENT_WITHDRAWN,
+        RequestKind.PURPOSE_ENDED,
+    ]
 
 
 # --- the trace
