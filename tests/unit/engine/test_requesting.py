@@ -13,7 +13,7 @@ from support.reference import holidays
 from support.workbench import LEADS, START, Workbench, rule
 
 from retentiond.engine.evidence import open_evidence
-from retentiond.engine.outbox import flush_outbox
+from retentiond.engine.outbox import flush_outbox, try_to_flush
 from retentiond.engine.requesting import (
     answer_due,
     answer_request,
@@ -242,6 +242,17 @@ def test_each_word_leaves_one_entry_in_the_log_which_names_nobody(bench: Workben
     assert bench.problems() == ()
     state = bench.workplace().settings.state
     assert not [file for file in state.rglob("*") if file.is_file() and b"4711" in file.read_bytes()]
+
+
+def test_a_request_counts_at_once_though_a_run_has_the_log_in_hand_which_then_takes_the_entry_in(bench: Workbench) -> None:
+    settings = bench.workplace().settings
+    with open_evidence(settings, bench.now):
+        request = opened(bench).request
+        assert not try_to_flush(settings, bench.now)
+        assert bench.registers().for_rule(bench.workplace().assignments[0]).effects
+        assert bench.entries("approval") == []
+    assert try_to_flush(settings, bench.now)
+    assert [one.fields["subject"] for one in bench.entries("approval")] == [f"request {request}"]
 
 
 # --- deadlines

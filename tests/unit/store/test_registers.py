@@ -116,6 +116,21 @@ def test_a_new_consent_takes_a_person_off_the_list_and_one_given_before_the_obje
     assert not store.unsuppress(PERSON, NOW + DAY)
 
 
+def test_without_its_key_the_list_is_refused_instead_of_looking_empty(tmp_path: Path, url: sa.URL | None) -> None:
+    state = tmp_path / "state"
+    with open_store(state, url) as store:
+        store.suppress(PERSON, "C-1", NOW)
+    (state / "register.key").unlink()
+    with open_store(state, url) as store:
+        for ask in (
+            lambda: store.suppressed(PERSON),
+            lambda: store.suppress(PERSON, "C-1", NOW),
+            lambda: store.unsuppress(PERSON, NOW),
+        ):
+            with pytest.raises(StateError, match=r"another `register\.key`"):
+                ask()
+
+
 # --- reviews
 
 
