@@ -21,7 +21,7 @@ from retentiond.model.rule import Policy, Role, Stage
 from retentiond.model.written import Text
 from retentiond.store import Store
 
-_DONE = (OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES, OutcomeKind.ALREADY_ABSENT)
+_DONE = (OutcomeKind.CONFIRMED, OutcomeKind.PENDING_COPIES)
 
 
 class Fate(StrEnum):
@@ -115,7 +115,7 @@ def answer(
     unknowing = frozenset.intersection(*known) if known else frozenset()
     standing = [told for (target, _), ref in found.items() for told in _told(at, registers, target, ref, request, now)]
     gone = [
-        _gone(at, log, target, key)
+        _gone(at, log, request, target, key)
         for target, key in store.found_for(request.request)
         if (target, key) not in found and target not in unreadable
     ]
@@ -177,7 +177,7 @@ def _fate(assignment: Assignment, ref: RecordRef, decision: Decision, request: R
     )
 
 
-def _gone(workplace: Workplace, log: LogReader | None, target: Target, key: tuple[str, ...]) -> Told:
+def _gone(workplace: Workplace, log: LogReader | None, request: Request, target: Target, key: tuple[str, ...]) -> Told:
     """What became of a record that was there when the request was recorded."""
     kind = next((one.rule.data_kind for one in workplace.assignments if one.target.target == target), None)
     for entry in reversed(log.find(target, key) if log else []):
@@ -185,6 +185,8 @@ def _gone(workplace: Workplace, log: LogReader | None, target: Target, key: tupl
             continue
         intent = log.entry(int(entry.fields["i"]))
         action = Action(intent.fields["action"])
+        if intent.at is None or intent.at < request.received_at.replace(microsecond=0):
+            break  # that was another record, under the same key
         if action is Action.DELETE:
             return Told(target, Fate.DELETED, data_kind=kind, at=intent.at, concerned=True)
         if action is Action.ANONYMIZE:

@@ -73,6 +73,18 @@ def test_what_was_deleted_is_told_from_the_log_and_what_vanished_is_not_claimed(
     assert deleted.at == bench.now.replace(microsecond=0)
 
 
+def test_the_deletion_of_an_earlier_record_under_the_same_key_is_not_taken_for_this_one(bench: Workbench) -> None:
+    put(bench, "a", created=START - 500 * DAY)
+    bench.approve()
+    bench.run()
+    bench.later(DAY)
+    put(bench, "a", created=bench.now)
+    request = asked(bench)
+    del bench.crm.datasets["leads"]["a",]
+    assert bench.said("a") == ["confirmed"]
+    assert fates(told(bench, request)) == [Fate.VANISHED]
+
+
 def test_what_is_granted_goes_by_the_next_run_and_what_is_open_only_stays_blocked(bench: Workbench) -> None:
     put(bench, "a")
     request = asked(bench)
