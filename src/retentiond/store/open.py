@@ -15,7 +15,7 @@ from retentiond.store.plans import Plans
 from retentiond.store.pulse import Pulse
 from retentiond.store.runs import Runs
 
-NEWEST = "0001"
+NEWEST = "0004"
 """The version that the newest migration makes."""
 
 
