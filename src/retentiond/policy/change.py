@@ -60,9 +60,9 @@ def change(old: Version, new: Version) -> Change:
     return Change(kind, tuple(one.what for one in found))
 
 
-def removal(old: Rule) -> Change:
+def removal(rule: str) -> Change:
     """Say what the removal of a rule comes to: nobody looks after its data set any more."""
-    return Change(ChangeKind.LOOSER, (f"Rule {old.id} was removed, and what it said to keep is protected no longer.",))
+    return Change(ChangeKind.LOOSER, (f"Rule {rule} was removed, and what it said to keep is protected no longer.",))
 
 
 def _found(old: Version, new: Version) -> Iterator[_Found]:
