@@ -11,7 +11,7 @@ from retentiond.audit import Verification, Word
 from retentiond.engine.assignment import Assignment
 from retentiond.policy.change import Change, ChangeKind, change, removal
 from retentiond.policy.version import Version, read_version, version_of
-from retentiond.store import Store
+from retentiond.store import Approval, RuleVersion
 
 _TWO = 2
 _GONE = "removal"
@@ -48,6 +48,19 @@ class Clearance:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """A rule that is in force although the policies do not hold it any more."""
+
+    rule: str
+    digest: str
+    """Of the version in force (hex)."""
+    system: str | None
+    """The system it is about; None where that is not known any more."""
+    found: Clearance
+    """How far the removal is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """All words about rules that count, and the versions that they were about."""
 
@@ -66,25 +79,43 @@ class Words:
         return list(dict.fromkeys(word.subject.partition(" ")[2] for word in self.told))
 
 
-def words_of(store: Store, told: Verification | None) -> Words:
-    """Read the words that count: those of which store and log both tell; with no log at hand, those of the store.
+def words_of(approvals: Iterable[Approval], versions: Iterable[RuleVersion], told: Verification | None) -> Words:
+    """Take the words of which the log tells, and those of the store where no log is at hand.
 
-    When a word was given the log says, so that nobody shortens a cool-off in the store.
+    So a store that was lost or changed brings no rule back to its beginning, and shortens no cool-off. Whether the store agrees
+    about the version that is to act, `lost_words` says.
     """
-    stored = [
-        Word(f"{one.subject} {one.name}", one.digest, one.by, one.at)
-        for one in store.approvals()
-        if one.subject in ("rule", _GONE)
-    ]
-    known = {(word.subject, word.digest, word.by) for word in stored}
-    counting = stored if told is None else [word for word in told.words if (word.subject, word.digest, word.by) in known]
-    versions = {}
-    for row in store.versions():
+    read = {}
+    for row in versions:
         version = read_version(row.deciding, row.mapping)
         # Reckoned again: a version that somebody changed in the store is not the one that was approved.
         if version is not None and version.digest == row.digest and version.rule.id == row.rule:
-            versions[row.rule, row.digest] = version
-    return Words(tuple(counting), versions)
+            read[row.rule, row.digest] = version
+    return Words(stored_words(approvals) if told is None else told.words, read)
+
+
+def stored_words(approvals: Iterable[Approval]) -> tuple[Word, ...]:
+    """The words about rules of which the store tells, in the order in which they were given."""
+    return tuple(
+        Word(f"{one.subject} {one.name}", one.digest, one.by, one.at) for one in approvals if one.subject in ("rule", _GONE)
+    )
+
+
+def lost_words(rule: str, digest: str, stored: Iterable[Word], logged: Iterable[Word]) -> str | None:
+    """Say, in a finished sentence, of which word about this version of a rule only one of store and log tells; None for none."""
+    subject = f"rule {rule}"
+    in_store, in_log = ({one.by for one in words if (one.subject, one.digest) == (subject, digest)} for words in (stored, logged))
+    if in_log - in_store:
+        return (
+            f"The deletion log tells that this version of rule {rule} was approved, but the store does not: it was "
+            f"lost or rolled back, or the approval broke off. Restore the store, or approve the rule again."
+        )
+    if in_store - in_log:
+        return (
+            f"The store tells that this version of rule {rule} was approved, but the deletion log does not: nobody "
+            f"gave that word to retentiond. Find out who changed the store; then approve the rule, if it is right."
+        )
+    return None
 
 
 def clearance(words: Words, assignment: Assignment, now: datetime, cool_off: timedelta) -> Clearance:
@@ -96,33 +127,27 @@ def clearance(words: Words, assignment: Assignment, now: datetime, cool_off: tim
     rule, digest = assignment.rule.id, assignment.digest
     course = _course(words, rule, now, cool_off)
     if course.digest is None:
-        by = course.by(digest)
-        return Clearance(Cleared.IN_FORCE if by else Cleared.REPORT, by)
+        return Clearance(Cleared.REPORT)
     present = version_of(assignment.policy.policy, assignment.rule, assignment.target.mapping_digest)
     return _cleared(course, digest, _compared(words.versions.get((rule, course.digest)), present, course.digest), cool_off, now)
 
 
-def removals(
-    words: Words, present: Iterable[str], now: datetime, cool_off: timedelta
-) -> Iterator[tuple[str, str, str | None, Clearance]]:
-    """Yield each rule that is in force although nobody finds it in the policies any more.
-
-    With it come the digest of the version in force, the system it is about (None where that is not known any more), and
-    whether its removal is in force.
-    """
+def removals(words: Words, present: Iterable[str], now: datetime, cool_off: timedelta) -> Iterator[Removal]:
+    """Yield each rule in force that is not among those `present` any more, and whose removal is not in force yet."""
     there = set(present)
     for rule in words.rules:
         course = _course(words, rule, now, cool_off)
         if rule not in there and course.digest is not None:
             version = words.versions.get((rule, course.digest))
             found = _cleared(course, _removal(course.digest), removal(rule), cool_off, now)
-            yield rule, course.digest, version.rule.target.system if version else None, found
+            yield Removal(rule, course.digest, version.rule.target.system if version else None, found)
 
 
 def waits_for(rule: str, found: Clearance, *, removed: bool = False) -> str:
     """Say, as finished sentences, why a version of a rule is not in force, and what is to be done about it."""
     what = f"removal {rule}" if removed else f"rule {rule}"
     why = " ".join(found.change.what) if found.change else ""
+    head = why if removed else f"Rule {rule} is looser than the version in force: {why}"
     match found.state:
         case Cleared.IN_FORCE:
             return ""
@@ -133,15 +158,11 @@ def waits_for(rule: str, found: Clearance, *, removed: bool = False) -> str:
             )
         case Cleared.SECOND:
             who = f"a second person beside {found.by[0]} has" if found.by else "two persons have"
-            return (
-                f"Rule {rule} is looser than the version in force: {why} So {who} to approve that, and then a cool-off passes: "
-                f"`retentiond approve {what} --by STAFF-ID`."
-            )
+            return f"{head} So {who} to approve that, and then a cool-off passes: `retentiond approve {what} --by STAFF-ID`."
         case Cleared.COOLING:
             until = found.until.strftime("%Y-%m-%d %H:%M UTC") if found.until else "later"
             return (
-                f"Rule {rule} is looser than the version in force: {why} {' and '.join(found.by)} have approved that, "
-                f"and it counts from {until} on, when the cool-off is over."
+                f"{head} {' and '.join(found.by)} have approved that, and it counts from {until} on, when the cool-off is over."
             )
 
 
@@ -166,14 +187,17 @@ class _Course:
 
     def cool_until(self, digest: str, cool_off: timedelta) -> datetime | None:
         words = self.words(digest)
-        return words[_TWO - 1].at + cool_off if len(words) >= _TWO else None
+        return max(word.at for word in words[:_TWO]) + cool_off if len(words) >= _TWO else None
 
 
 def _course(words: Words, rule: str, now: datetime, cool_off: timedelta) -> _Course:
-    """Follow the words about a rule up to `now`. What was said before a version came into force says nothing about a later one."""
+    """Follow the words about a rule up to `now`.
+
+    What was said before a version came into force says nothing about a later one.
+    """
     course = _Course()
     for word in words.about(rule):
-        _ripen(course, word.at, cool_off)
+        _ripen(course, min(word.at, now), cool_off)  # a word of a clock that was ahead ends no cool-off
         digest = _what(word)
         if digest == course.digest:
             continue

@@ -170,13 +170,13 @@ def _changed(draw: st.DrawFn, made: Rule) -> Rule:
         elif name == "requires":
             keys[name] = draw(st.sampled_from([None, [{"fact": "closed", "is": True}]]))
         elif not isinstance(written, dict):
-            other = next((one for one in map(keys.get, Stage) if isinstance(one, dict)), {})
+            other = next(one for one in map(keys.get, Stage) if isinstance(one, dict))
             keys[name] = {part: other[part] for part in ("period", "counted", "from") if other.get(part) is not None}
             keys[name] |= {"class": "none"} if name == "keep_at_least" else {}
             keys[name] |= {"owner": "privacy", "no_decision": "none"} if name == "review_after" else {}
         else:
             what = draw(st.sampled_from(["longer", "longer", "counted", "removed", "class", "lead", "waits"]))
-            if what == "removed":
+            if what == "removed" and sum(isinstance(keys.get(one), dict) for one in Stage) > 1:
                 keys.pop(name)
             elif what == "longer":
                 keys[name] = written | {"period": _longer(written["period"], draw(st.sampled_from(["Y", "D", "-"])))}
