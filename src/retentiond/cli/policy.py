@@ -37,21 +37,21 @@ def diff(
     context: typer.Context,
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A policy file, or a folder of them.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The same, changed.")],
-    live: Annotated[bool, typer.Option("--live/--no-live", help="Look at the records, too; needs the settings.")] = True,
+    no_live: Annotated[bool, typer.Option("--no-live", help="Compare the texts alone; needs no settings and no system.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> None:
     """Tell what NEW changes about OLD, rule by rule, and which records fare otherwise. Changes nothing."""
     now = utc_now()
     was, is_ = (newest(load(path)) for path in (old, new))
-    if live:
+    if no_live:
+        found = differences(was, is_)
+    else:
         settings = settings_of(context)
         rules = {rule.id for one in (*was, *is_) for rule in one.policy.rules}
         with existing_store(settings) as store:
             registers = read_registers(store, sorted(rules)) if store else Registers()
         targets = bind(settings.systems, connectors(), settings.document)
         found = live_differences(was, is_, targets, registers, now)
-    else:
-        found = differences(was, is_)
     if json:
         say_json(difference_json(found, now))
     else:
