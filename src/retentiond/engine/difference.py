@@ -77,7 +77,8 @@ def live_differences(
 ) -> tuple[Difference, ...]:
     """Compare them for the records that lie there as of `now` (aware UTC), too.
 
-    A system that cannot be read fails its own rules only. Memory is constant but for what requests and reviews name. Raises `ConfigurationError` where policies do not fit `targets`.
+    A system that cannot be read fails its own rules only. Memory is constant but for what requests and reviews
+    name. Raises `ConfigurationError` where policies do not fit `targets`.
     """
     was = {one.rule.id: registers.for_rule(one) for one in assign(old, targets)}
     is_ = {one.rule.id: registers.for_rule(one) for one in assign(new, targets)}

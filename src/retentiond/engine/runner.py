@@ -242,7 +242,7 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     found = this.cleared(assignment)
     if not found.in_force:
         status = Status.REPORT if found.state is Cleared.REPORT else Status.AWAITING
-        return refused(status, waits_for(rule.id, found))
+        return replace(refused(status, waits_for(rule.id, found)), rule_awaits=True)
     if removed := this.removed(assignment):
         return refused(Status.REFUSED, *removed)
     doubt = target_doubt(this.clock(), reader.now(), settings.guards)
