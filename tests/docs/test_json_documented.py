@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from retentiond.report import answer, duties, fate, log, plan, requests, reviews, run, status, systems
+from retentiond.report import answer, difference, duties, fate, log, plan, requests, reviews, run, status, systems
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
@@ -27,6 +27,9 @@ SHAPES: dict[str, Any] = {
     "A suspension": fate.SuspensionJson,
     "A trigger": fate.TriggerJson,
     "A trace": log.TraceJson,
+    "`policy diff --json`": difference.PolicyDiffJson,
+    "The differences of a rule": difference.DifferenceJson,
+    "Records that fare otherwise": difference.MovedJson,
     "`status --json`": status.StatusJson,
     "A run as it is remembered": status.RunRowJson,
     "A sign of life": status.HeartbeatJson,
@@ -77,7 +80,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
         value
-        for module in (answer, duties, fate, log, plan, requests, reviews, run, status, systems)
+        for module in (answer, difference, duties, fate, log, plan, requests, reviews, run, status, systems)
         for name, value in vars(module).items()
         if name.endswith("Json")
     }

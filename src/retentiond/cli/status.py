@@ -58,6 +58,7 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             next_due=schedule.after(settings.schedule, settings.schedule_zone, now),
             heartbeat=beat,
             approvals=store.approvals() if store else (),
+            versions=store.versions() if store else (),
             log=None if never_begun(settings) else verified(settings),
             duties=duties_of(workplace, store, now) if store else NO_DUTIES,
         )

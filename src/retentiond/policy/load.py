@@ -88,6 +88,12 @@ def in_force(policies: Sequence[LoadedPolicy], now: datetime) -> tuple[LoadedPol
     return tuple(one for one in policies if newest.get(one.policy.policy) is one)
 
 
+def newest(policies: Sequence[LoadedPolicy]) -> tuple[LoadedPolicy, ...]:
+    """Of each policy the version that begins last, whether or not its first day has come."""
+    last = {one.policy.policy: one for one in sorted(policies, key=lambda one: one.policy.valid_from)}
+    return tuple(one for one in policies if last[one.policy.policy] is one)
+
+
 def _twice(policies: Sequence[LoadedPolicy]) -> Iterator[Problem]:
     """Names must be unique over all policies, and no data set is governed by two rules.
 

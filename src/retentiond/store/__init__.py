@@ -11,6 +11,7 @@ from retentiond.store.values import (
     Heartbeat,
     PlanHeader,
     ReviewItem,
+    RuleVersion,
     RunRow,
     StepRow,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Heartbeat",
     "PlanHeader",
     "ReviewItem",
+    "RuleVersion",
     "RunRow",
     "StepRow",
     "Store",

@@ -82,6 +82,16 @@ approvals = sa.Table(
     sa.Index("approvals_by_subject", "subject", "name", "digest"),
 )
 
+rule_versions = sa.Table(
+    "rule_versions",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("mapping", sa.Text, nullable=False),
+    sa.Column("deciding", sa.JSON, nullable=False),
+    sa.Column("first_seen", Instant, nullable=False),
+)
+
 plans = sa.Table(
     "plans",
     metadata,

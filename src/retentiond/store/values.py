@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from retentiond.model.circumstances import ReviewDecision
 from retentiond.model.record import Target
@@ -75,7 +76,7 @@ class Approval:
     """What a named person allowed."""
 
     subject: str
-    """`rule`, `plan` or `clock`."""
+    """`rule`, `removal` (of a rule), `plan` or `clock`."""
     name: str
     """Which rule, which rule's step, or `clock`."""
     digest: str
@@ -85,6 +86,20 @@ class Approval:
     at: datetime
     expires: datetime | None
     """From when on it counts no more; None where it stands until something changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """A version of a rule about which somebody gave a word."""
+
+    rule: str
+    digest: str
+    """What an approval of it binds (hex)."""
+    mapping: str
+    """Digest (hex) of how its data set is reached."""
+    deciding: Mapping[str, Any]
+    """All else that decides, as JSON; whoever reads it reckons the digest again."""
+    first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from retentiond.database import translated
 from retentiond.errors import StateError
-from retentiond.store import Approval, ClockReading, Heartbeat, PlanHeader, RunRow, StepRow, Store, open_store, plans
+from retentiond.store import Approval, ClockReading, Heartbeat, PlanHeader, RuleVersion, RunRow, StepRow, Store, open_store, plans
 from retentiond.store.open import NEWEST
 from retentiond.store.plans import AT_ONCE
 from retentiond.store.tables import metadata
@@ -166,6 +166,15 @@ def test_the_newest_approval_counts(store: Store) -> None:
     store.approve(newer)
     assert store.approval("rule", "crm.lead", "d1", NOW) == newer
     assert [approval.by for approval in store.approvals()] == ["staff-7", "staff-8"]
+
+
+def test_a_version_of_a_rule_stays_as_it_was_first_kept(store: Store) -> None:
+    first = RuleVersion("crm.lead", "d1", "m1", {"zone": "UTC", "rule": {"id": "crm.lead", "holds": None}}, NOW)
+    other = RuleVersion("crm.lead", "d2", "m1", {}, NOW + HOUR)
+    store.keep_version(other)
+    store.keep_version(first)
+    store.keep_version(RuleVersion("crm.lead", "d1", "m2", {"zone": "Europe/Berlin"}, NOW + DAY))
+    assert store.versions() == [first, other]
 
 
 def test_what_was_revoked_stands_no_more_until_it_is_approved_again(store: Store) -> None:
