@@ -20,7 +20,7 @@ from retentiond.report.shown import counted, shown
 def check(
     context: typer.Context,
     path: Annotated[
-        Path | None, typer.Argument(help="A policy or a folder of policies: only that is checked, without settings.")
+        Path | None, typer.Argument(metavar="PATH", help="A policy or a folder of them: only that is checked, without settings.")
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Also ask every system whether each rule's actions could be done.")
