@@ -29,7 +29,13 @@ def _offer(_connection: SqlConnection, dataset: SqlDataset) -> Offer:
         actions.add(Action.BLOCK)
     if dataset.anonymize is not None:
         actions.add(Action.ANONYMIZE)
-    return Offer(frozenset(dataset.dates), frozenset(actions))
+    return Offer(
+        frozenset(dataset.dates),
+        frozenset(actions),
+        facts=frozenset(dataset.facts),
+        subjects=frozenset(dataset.subjects),
+        computed=frozenset(dataset.computed()),
+    )
 
 
 def _copies(connection: SqlConnection, dataset: SqlDataset) -> Sequence[Copy]:

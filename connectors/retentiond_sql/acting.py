@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from retentiond.connector import Action, Answer, ConnectorError, OutcomeUnknownError, RecordRef, Target
 from retentiond_sql.connect import open_engine
 from retentiond_sql.fence import Fence
-from retentiond_sql.layout import Layout, Row, read_layout
+from retentiond_sql.fitting import read_layout
+from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.preflight import dangers

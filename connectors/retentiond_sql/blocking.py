@@ -1,4 +1,4 @@
-"""Blocks records: by a flag in the row, or by moving the row out of reach."""
+"""Blocks records, and gives them back: by a flag in the row, or by moving the row out of reach."""
 
 from __future__ import annotations
 
@@ -19,37 +19,61 @@ from retentiond_sql.values import among, plain
 
 
 class SqlBlocker(Blocker):
-    """Blocks rows of one table, in the way that the data set's `block` says."""
+    """Blocks rows of one table, and gives them back, in the way that the data set's `block` says."""
 
     def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
         super().__init__(target)
         if dataset.block is None:
             raise ConfigurationError(f"The data set {target} says nothing under `block`, so its records cannot be blocked.")
-        act = flagging(dataset.block) if dataset.block.flag else move
-        self._actor = Actor(connection, dataset, target, Action.BLOCK, act, _done)
+        self._connection = connection
+        self._dataset = dataset
+        self._block_options = dataset.block
+        self._action = Action.BLOCK
+        self._actor = self._actor_for(Action.BLOCK)
 
     def close(self) -> None:
         """End the session; harmless when repeated."""
         self._actor.close()
 
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._actor.on(refs)
+        return self._acting(Action.BLOCK).on(refs)
+
+    def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        if self._block_options.flag and self._block_options.unflagged() is None:
+            return super()._unblock(refs)
+        return self._acting(Action.UNBLOCK).on(refs)
+
+    def _acting(self, action: Action) -> Actor:
+        if action is not self._action:
+            self._actor.close()  # first: the other would wait for the lock on the table that this one holds
+            self._actor = self._actor_for(action)
+            self._action = action
+        return self._actor
+
+    def _actor_for(self, action: Action) -> Actor:
+        back = action is Action.UNBLOCK
+        act = flagging(self._block_options, back=back) if self._block_options.flag else moving(back=back)
+        return Actor(self._connection, self._dataset, self.target, action, act, _free if back else _done)
 
 
 def _done(row: Row) -> bool:
     return row.ref.blocked
 
 
-def flagging(block: Block) -> Act:
-    """Make the act that sets the flag."""
+def _free(row: Row) -> bool:
+    return not row.ref.blocked
+
+
+def flagging(block: Block, *, back: bool) -> Act:
+    """Make the act that sets the flag, or takes it `back`."""
 
     def act(scene: Scene, records: Records) -> dict[Key, Answer]:
-        values: dict[str, Any] = dict(block.flag or {})
+        values: dict[str, Any] = dict((block.unflagged() if back else block.flag) or {})
         if block.at is not None:
-            values[block.at] = _CLOCKS[scene.layout.dialect]
+            values[block.at] = None if back else _CLOCKS[scene.layout.dialect]
         rows = [row for some in records.values() for row in some]
         how = update_rows(scene, rows, values)
-        look_again(scene, rows, _done)
+        look_again(scene, rows, _free if back else _done)
         return dict.fromkeys(records, Answer.done(how))
 
     return act
@@ -63,12 +87,22 @@ _CLOCKS: dict[str, sa.ColumnElement[Any]] = {
 """Now, by the database's clock; the session's zone is UTC."""
 
 
-def move(scene: Scene, records: Records) -> dict[Key, Answer]:
+def moving(*, back: bool) -> Act:
+    """Make the act that moves rows to the other table, or `back`."""
+
+    def act(scene: Scene, records: Records) -> dict[Key, Answer]:
+        return move(scene, records, back=back)
+
+    return act
+
+
+def move(scene: Scene, records: Records, *, back: bool) -> dict[Key, Answer]:
     """Move the rows to the other table, whole; those that are there already, and the same, are only taken away here."""
     layout = scene.layout
-    here = [row for rows in records.values() for row in rows if not row.moved]
-    there = {row.ref.key for rows in records.values() for row in rows if row.moved}
-    source, goal = layout.table.plain(), (layout.moved or layout.table).plain()
+    here = [row for rows in records.values() for row in rows if row.moved is back]
+    there = {row.ref.key for rows in records.values() for row in rows if row.moved is not back}
+    places = layout.table.plain(), (layout.moved or layout.table).plain()
+    source, goal = reversed(places) if back else places
     names = [name for name, column in layout.table.columns.items() if not column.computed]
     for some in chunks([row.key for row in here if row.ref.key not in there]):
         rows = sa.select(*(source.c[name] for name in names)).where(among(layout.key_columns(source), some, layout.dialect))
@@ -81,8 +115,8 @@ def move(scene: Scene, records: Records) -> dict[Key, Answer]:
             raise RefusedError("unsupported")
     delete_rows(scene, here)
     # A trigger may have followed the row to where it went, and blocking must not lose it.
-    now = fetch(scene.connection, layout, list(records))
-    if any([row.moved for row in now.get(key, [])] != [True] for key in records):
+    now = fetch(scene.connection, scene.layout, list(records))
+    if any([row.moved for row in now.get(key, [])] != [not back] for key in records):
         raise RefusedError("unsupported")
     return dict.fromkeys(records, Answer.done(How.ROWCOUNT))
 

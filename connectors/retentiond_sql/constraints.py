@@ -50,15 +50,7 @@ def _of_table(connection: sa.Connection, layout: Layout, anonymize: Anonymize, t
 
 
 def _classified(layout: Layout, anonymize: Anonymize) -> set[str]:
-    options, block = layout.options, layout.options.block
-    named = {
-        *options.key,
-        *(date.column for date in options.dates.values()),
-        *options.unchanged,
-        *options.identity,
-        *options.only,
-    }
-    named |= {*((block and block.flag) or ()), *([block.at] if block and block.at else [])}
+    named = layout.options.deciding() | layout.options.flagged()
     return named | {*anonymize.columns, *anonymize.marker, *anonymize.kept}
 
 
@@ -91,6 +83,49 @@ def _length(strategy: Strategy) -> int:
         case Constant(constant=str() as text):
             return len(text)
     return 0
+
+
+def field_findings(connection: sa.Connection, layout: Layout) -> list[Finding]:
+    """Everything in the schema that stands against emptying these fields, and columns that nobody has thought of."""
+    options, table = layout.options, layout.table
+    where = f"of the table {table} ({layout.target})"
+    named = options.deciding().union(options.subjects.values(), options.flagged(), options.fields, options.kept)
+    unclassified = [name for name in table.columns if name not in named]
+    findings = []
+    if unclassified:
+        findings.append(
+            Finding(
+                f"The columns {', '.join(unclassified)} {where} are named nowhere and would stay. Name each under `fields` "
+                f"where it goes with them, or under `kept`."
+            )
+        )
+    referred = {name for reference in references_on(connection, table) for name in reference.referred}
+    for name in options.fields:
+        against = _against(table.columns[name], None, unique=False, referred=name in referred)
+        if against:
+            findings.append(Finding(f"The column {name} {where} cannot be emptied: {against}."))
+    return findings
+
+
+def unblocking_findings(layout: Layout, block: Block) -> list[Finding]:
+    """Everything that stands against taking the flag back, or moving rows back."""
+    where = f"of the table {layout.table} ({layout.target})"
+    if layout.moved is not None:
+        fixed = sorted(name for name, column in layout.table.columns.items() if column.fixed)
+        what = (
+            f"The database itself numbers the columns {', '.join(fixed)} {where}, so no row moves back. Make them ordinary ones."
+        )
+        return [Finding(what)] if fixed else []
+    free = block.unflagged()
+    if free is None:
+        what = f"Nobody has said which values mean that a record of {layout.target} is not blocked. Say it under `block.unflag`."
+        return [Finding(what)]
+    emptied = [name for name, value in {**free, **({block.at: None} if block.at else {})}.items() if value is None]
+    return [
+        Finding(f"The column {name} {where} is NOT NULL or missing, so it cannot be emptied when a record is unblocked.")
+        for name in emptied
+        if name not in layout.table.columns or not layout.table.columns[name].nullable
+    ]
 
 
 def moving_findings(layout: Layout, block: Block) -> list[Finding]:

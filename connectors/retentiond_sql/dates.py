@@ -6,11 +6,12 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
 from retentiond.connector import Cutoff, Moment
-from retentiond_sql.options import DateColumn
+from retentiond_sql.deciding import DateColumn
 
 _SLACK = timedelta(days=2)
 """More than two wall clocks of the world can differ by: a bound for the server may only be too wide."""
@@ -56,6 +57,14 @@ def form_of(date_column: DateColumn, column_type: sa.types.TypeEngine[object], d
                 not column_type.timezone if dialect == "postgresql" else not isinstance(column_type, sa.TIMESTAMP)
             )
     return Form.TYPED if fits else None
+
+
+def as_text(column: sa.ColumnElement[Any], form: Form, dialect: str) -> sa.ColumnElement[Any]:
+    """The column in the form that `parse` reads."""
+    if form is not Form.TYPED:
+        return column
+    # As text, because drivers choke on what they cannot turn into a datetime: infinity, years BC, 0000-00-00.
+    return sa.cast(column, sa.Text if dialect == "postgresql" else sa.CHAR)
 
 
 def parse(date_column: DateColumn, raw: object, form: Form) -> Moment | None:

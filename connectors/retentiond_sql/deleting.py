@@ -11,8 +11,9 @@ from retentiond_sql.acting import Actor, Records, RefusedError, Scene
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import belongings, chunks, delete_parts, linked_values, unsure
-from retentiond_sql.rows import Key
+from retentiond_sql.rows import Key, fetch
 from retentiond_sql.schema import Table
+from retentiond_sql.updating import update_rows
 from retentiond_sql.values import among
 
 
@@ -21,7 +22,8 @@ class SqlDeleter(Deleter):
 
     def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
         super().__init__(target)
-        self._actor = Actor(connection, dataset, target, Action.DELETE, delete_records)
+        act = empty_fields if dataset.fields else delete_records
+        self._actor = Actor(connection, dataset, target, Action.DELETE, act)
 
     def close(self) -> None:
         """End the session; harmless when repeated."""
@@ -40,6 +42,15 @@ def delete_records(scene: Scene, records: Records) -> dict[Key, Answer]:
         number = len(rows) + counts[key]
         answers[key] = Answer.done(how, number if number > 1 else None)
     return answers
+
+
+def empty_fields(scene: Scene, records: Records) -> dict[Key, Answer]:
+    """Delete records that are no whole rows: all their fields become NULL at once, and the rest of the row stays."""
+    rows = [row for some in records.values() for row in some]
+    how = update_rows(scene, rows, dict.fromkeys(scene.layout.options.fields))
+    if fetch(scene.connection, scene.layout, list(records)):
+        raise RefusedError("unsupported")  # a trigger filled one of them anew
+    return dict.fromkeys(records, Answer.done(how))
 
 
 def take_parts(scene: Scene, records: Records) -> dict[Key, int]:

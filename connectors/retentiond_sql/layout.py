@@ -11,11 +11,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target
-from retentiond_sql.dates import Form, bound, form_of, parse, suspect
-from retentiond_sql.options import DateColumn, SqlDataset
-from retentiond_sql.schema import Table, read_table
-from retentiond_sql.values import Kind, Native, digestible, equal, from_text, kind_of, plain, plain_bind, to_text
+from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target, subject
+from retentiond_sql.dates import Form, as_text, bound, parse, suspect
+from retentiond_sql.deciding import Aggregate, DateColumn, Exists, RelatedDate
+from retentiond_sql.options import SqlDataset
+from retentiond_sql.schema import Table
+from retentiond_sql.values import (
+    Kind,
+    Native,
+    as_written,
+    digestible,
+    equal,
+    fact_of,
+    from_text,
+    fulfil,
+    plain,
+    plain_bind,
+    to_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,21 @@ class Row:
     """The values of `Layout.linked`."""
     extra: tuple[Any, ...]
     """The further columns that were asked for."""
+    lasting: str
+    """Digest (hex) of what no act of ours changes: the fingerprint, less the identifiers that anonymizing takes away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A fact or a date that rows of another table tell."""
+
+    name: str
+    told: Exists | Aggregate | RelatedDate
+    table: Table
+    form: Form = Form.TEXT
+    """How dates are held; means nothing where it is not about dates."""
+    fit: bool = True
+    """False where the table has columns that nobody named, or a count that is no number: it can vouch for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +72,13 @@ class Layout:
     table: Table
     moved: Table | None
     key_kinds: tuple[Kind, ...]
+    dates: dict[str, DateColumn]
+    """The dates that stand in the row itself."""
     forms: dict[str, Form]
     linked: tuple[str, ...]
-    """Columns that parts refer to."""
+    """Columns that parts and other related rows refer to."""
+    relations: tuple[Relation, ...]
+    """What has to be asked of other tables before all is known that decides about a record."""
 
     def places(self) -> Iterable[tuple[sa.FromClause, bool]]:
         """The tables that records lie in; True for the one they are moved to when blocked."""
@@ -54,14 +86,21 @@ class Layout:
         if self.moved is not None:
             yield self.moved.clause("r"), True
 
+    def offers(self, name: str) -> None:
+        """Raise `ConnectorError` for a date that the data set does not offer."""
+        if name not in self.options.dates:
+            raise ConnectorError(f"The data set {self.target} offers no date {name}. Use one of its `dates`.", "malformed")
+
     def date(self, name: str) -> DateColumn:
-        """The column of a date; raises `ConnectorError` for a date that the data set does not offer."""
-        try:
-            return self.options.dates[name]
-        except KeyError:
+        """The column of a date; raises `ConnectorError` for one that no search can be led by."""
+        self.offers(name)
+        if name not in self.dates:
             raise ConnectorError(
-                f"The data set {self.target} offers no date {name}. Use one of its `dates`.", "malformed"
-            ) from None
+                f"The date {name} of {self.target} is worked out from another table, and no search can be led by it. "
+                f"Let the rule search by another of its dates.",
+                "unsupported",
+            )
+        return self.dates[name]
 
     def key_columns(self, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         """The key's columns of a place."""
@@ -70,8 +109,10 @@ class Layout:
     def select(self, table: sa.FromClause, *, moved: bool, extra: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
         """Ask for everything that `read` needs, and for `extra`."""
         columns: list[sa.ColumnElement[Any]] = self.key_columns(table)
-        columns += [self._date_text(table, name) for name in self.options.dates]
+        columns += [as_text(table.c[date.column], self.forms[name], self.dialect) for name, date in self.dates.items()]
         columns += [self.as_read(table.c[name]) for name in self._deciding()]
+        columns += [self._fact(table, name) for name in self._fact_columns().values()]
+        columns += [self.as_read(table.c[name]) for name in self.options.subjects.values()]
         columns += [table.c[name] for name in self.linked]
         columns += [sa.literal_column("1") if moved else _number(self.blocked(table)), _number(self.anonymized(table))]
         columns += list(extra)
@@ -83,23 +124,37 @@ class Layout:
         values = iter(raw)
         key = self.key_values([next(values) for _ in self.options.key])
         text = tuple(map(self._key_text, key, self.key_kinds))
-        raw_dates = {name: next(values) for name in self.options.dates}
+        raw_dates = {name: next(values) for name in self.dates}
         deciding = {name: next(values) for name in self._deciding()}
+        facts = {fact: fact_of(next(values), self.table.columns[name].type) for fact, name in self._fact_columns().items()}
+        subjects = {kind: subject(kind, as_written(next(values))) for kind in self.options.subjects}
         linked = tuple(next(values) for _ in self.linked)
         blocked, anonymized = bool(next(values)), bool(next(values))
-        dates: Dates = {name: parse(self.options.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
+        dates: Dates = {name: parse(self.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
         told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
+        told += [f"fact {name}={digestible(value)}" for name, value in facts.items()]
+        lasting = digest(told)
+        whom = sorted(found for found in subjects.values() if found is not None)
         ref = RecordRef(
             key=text,
             dates=dates,
-            fingerprint=hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest(),
+            fingerprint=digest([*told, *(f"about {one.kind}={digestible(one.value)}" for one in whom)]),
             identity=tuple(digestible(deciding[name]) for name in self.options.identity),
             blocked=blocked,
+            facts=facts,
+            subjects=frozenset(whom),
         )
-        return Row(ref, key, moved, anonymized, linked, tuple(values))
+        return Row(ref, key, moved, anonymized, linked, tuple(values), lasting)
 
     def _deciding(self) -> list[str]:
         return list(dict.fromkeys([*self.options.unchanged, *self.options.identity, *self.options.only]))
+
+    def _fact_columns(self) -> dict[str, str]:
+        return {name: fact.column for name, fact in self.options.facts.items() if fact.column is not None}
+
+    def _fact(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        plain_type = isinstance(self.table.columns[name].type, (sa.Boolean, sa.Integer, sa.String))
+        return table.c[name] if plain_type else self.as_read(table.c[name])
 
     def key_values(self, raw: Sequence[Any]) -> tuple[Any, ...]:
         """The key's values as the driver has them, without the padding that PostgreSQL gives to CHAR."""
@@ -124,15 +179,8 @@ class Layout:
         """A column in the form that is read for digests and strategies: PostgreSQL's own text, or the driver's value."""
         return sa.cast(column, sa.Text) if self.dialect == "postgresql" else column
 
-    def _date_text(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
-        column = table.c[self.options.dates[name].column]
-        if self.forms[name] is not Form.TYPED:
-            return column
-        # As text, because drivers choke on what they cannot turn into a datetime: infinity, years BC, 0000-00-00.
-        return sa.cast(column, sa.Text if self.dialect == "postgresql" else sa.CHAR)
-
     def _sortable(self, table: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
-        column = table.c[self.options.dates[name].column]
+        column = table.c[self.dates[name].column]
         if self.forms[name] is Form.TEXT and self.dialect != "sqlite":
             return plain(column, self.dialect)
         return column
@@ -165,7 +213,7 @@ class Layout:
             if form is Form.TEXT:
                 values[0] = sa.literal(plain_bind(raw, self.dialect), Native)
             elif form is Form.TYPED and self.dialect == "postgresql":
-                column_type = self.table.columns[self.options.dates[by].column].type
+                column_type = self.table.columns[self.dates[by].column].type
                 values[0] = sa.cast(sa.literal(raw, Native), column_type)
         later = sa.or_(
             *(
@@ -179,21 +227,23 @@ class Layout:
     def position(self, raw: Sequence[Any], by: str | None) -> tuple[Any, ...]:
         """Where a row of `select` stands in `order`."""
         width = len(self.options.key)
-        lead = () if by is None else (raw[width + list(self.options.dates).index(by)],)
+        lead = () if by is None else (raw[width + list(self.dates).index(by)],)
         return (*lead, *raw[:width])
 
     def unknown(self, table: sa.FromClause, names: Sequence[str]) -> sa.ColumnElement[bool]:
         """True for every record of which none of these dates is known, and perhaps for some more."""
-        conditions = [suspect(self.date(name), self.forms[name], table.c[self.date(name).column], self.dialect) for name in names]
+        here = [(self.dates[name], self.forms[name]) for name in names if name in self.dates]
+        conditions = [suspect(date, form, table.c[date.column], self.dialect) for date, form in here]
         return sa.and_(sa.true(), *conditions)
 
     def belongs(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True for the rows of the table that are records of this data set."""
-        conditions = [
-            sa.or_(*(equal(table.c[name], one, self.dialect) for one in (value if isinstance(value, tuple) else (value,))))
-            for name, value in self.options.only.items()
-        ]
-        return sa.and_(sa.true(), *conditions)
+        return fulfil(table, self.options.only, self.dialect) & self.held(table)
+
+    def held(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True for the rows that hold a record at all: where it is some fields of the row, one of them has to be filled."""
+        filled = [table.c[name].is_not(None) for name in self.options.fields]
+        return sa.or_(*filled) if filled else sa.true()
 
     def blocked(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True where the record's flag says that it is blocked."""
@@ -221,71 +271,6 @@ def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
 
 
-def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) -> Layout:
-    """Bring options and schema together; raises `ConnectorError` where they do not fit."""
-    table = _table(connection, options.table, target)
-    moved_name = options.block.moved_to if options.block else None
-    moved = None if moved_name is None else _table(connection, moved_name, target)
-    dialect = connection.dialect.name
-    # SQLite's own schema may be named or not.
-    if moved is not None and (moved.schema or "main", moved.name) == (table.schema or "main", table.name):
-        raise ConnectorError(
-            f"The table that blocked records of {target} are moved to is the table that they lie in. Name another in "
-            f"`block.moved_to`.",
-            "unsupported",
-        )
-    linked = tuple(dict.fromkeys(column for part in options.parts for column in part.refers.values()))
-    block, anonymize = options.block, options.anonymize
-    used = {*options.key, *(date.column for date in options.dates.values()), *options.unchanged, *options.identity, *options.only}
-    used |= {*linked, *((block and block.flag) or ()), *((anonymize and anonymize.marker) or ())}
-    for place in [table] if moved is None else [table, moved]:
-        absent = sorted(used - place.columns.keys())
-        if absent:
-            raise ConnectorError(
-                f"The table {place} of {target} has no column {', '.join(absent)}, which the settings name.", "unreadable"
-            )
-    for matches in (options.only, (block and block.flag) or {}, (anonymize and anonymize.marker) or {}):
-        for name, wanted in matches.items():
-            for value in wanted if isinstance(wanted, tuple) else (wanted,):
-                if not _fits(value, table.columns[name].type):
-                    raise ConnectorError(
-                        f"The column {name} of the table {table} ({target}) is compared with a value of another type. "
-                        f"Write text in quotes, and numbers and true or false without.",
-                        "unsupported",
-                    )
-    kinds = []
-    for name in options.key:
-        kind = kind_of(table.columns[name].type, dialect)
-        if kind is None:
-            raise ConnectorError(
-                f"The column {name} of the table {table} ({target}) is of a type that cannot be part of a key. "
-                f"Use columns of whole numbers, text, UUID, bytes, decimals, dates or timestamps.",
-                "unsupported",
-            )
-        kinds.append(kind)
-    forms = {}
-    for name, date_column in options.dates.items():
-        form = form_of(date_column, table.columns[date_column.column].type, dialect)
-        if form is None:
-            raise ConnectorError(
-                f"The column {date_column.column} of the table {table} ({target}) is of a type that cannot hold a date of "
-                f"kind {date_column.kind}. Name another kind in `dates.{name}`.",
-                "unsupported",
-            )
-        forms[name] = form
-    return Layout(target, options, dialect, table, moved, tuple(kinds), forms, linked)
-
-
-def _fits(value: object, column_type: sa.types.TypeEngine[Any]) -> bool:
-    """False where MariaDB would compare anyway, and find every text equal to 0."""
-    if value is None or isinstance(column_type, sa.types.NullType):
-        return True
-    numeric = isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float, sa.Boolean)) or type(column_type).__name__ == "BIT"
-    return numeric is not isinstance(value, str)
-
-
-def _table(connection: sa.Connection, name: str, target: Target) -> Table:
-    table = read_table(connection, name)
-    if table is None:
-        raise ConnectorError(f"There is no table {name} for {target}, or our role may not see it.", "unreadable")
-    return table
+def digest(told: Sequence[str]) -> str:
+    """Digest (hex) of what decides about a record."""
+    return hashlib.sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()

@@ -4,54 +4,31 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    TypeAdapter,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-from retentiond.connector import ConnectionOptions, Secret, TargetOptions
+from retentiond.connector import KIND, ConnectionOptions, Secret, TargetOptions
+from retentiond_sql.deciding import (
+    Column,
+    Conditions,
+    DateColumn,
+    DateOption,
+    FactOption,
+    LatestOf,
+    Matches,
+    Option,
+    Related,
+    RelatedDate,
+    Table,
+    Value,
+)
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
 """The databases whose sessions this connector knows to make read-only, durable and free of zones; and the driver of each."""
 
 _SECRETS_IN_QUERY = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _column(name: str) -> str:
-    if not name:
-        raise ValueError("a column needs a name")
-    return name
-
-
-def _table(name: str) -> str:
-    parts = name.split(".")
-    if not all(parts) or len(parts) > 2:  # noqa: PLR2004 - schema and table
-        raise ValueError("write `table` or `schema.table`")
-    return name
-
-
-Column = Annotated[str, AfterValidator(_column)]
-Table = Annotated[str, AfterValidator(_table)]
-Value = StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)] | StrictStr
-"""A plain value to compare a column with, or to set it to; text is never read as SQL."""
-Matches = Annotated[dict[Column, Value], Field(min_length=1)]
-"""Columns and the value each of them has; all together."""
 
 
 def _life(text: str) -> str:
@@ -65,7 +42,7 @@ def _life(text: str) -> str:
     return text
 
 
-class SurvivingCopy(_Part):
+class SurvivingCopy(Option):
     """A kind of copy that outlives a delete, as the operator declares it."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -78,7 +55,7 @@ class SurvivingCopy(_Part):
         return None if self.lives == "unknown" else TypeAdapter(timedelta).validate_python(self.lives)
 
 
-class Credential(_Part):
+class Credential(Option):
     """Another role of the database."""
 
     user: Annotated[str, Field(min_length=1)]
@@ -131,51 +108,20 @@ class SqlConnection(ConnectionOptions):
         return url.set(drivername=DRIVERS[url.get_backend_name()])
 
 
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("this time zone is not known; write an IANA name such as Europe/Berlin or UTC")
-    return name
+class Part(Related):
+    """Rows of another table that are parts of the record and go with it; what they refer to must be unique there."""
 
-
-class DateColumn(_Part):
-    """A column that holds one of the record's dates. NULL, and what cannot be read as a date, is an unknown date."""
-
-    column: Column
-    kind: Literal["date", "timestamp", "local-timestamp", "epoch"]
-    """A day; an instant with its zone; wall time in `zone`; a number of `unit` since 1970."""
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
-    """The IANA zone of a `local-timestamp`; required there and refused elsewhere."""
-    unit: Literal["seconds", "milliseconds", "microseconds"] | None = None
-    """What an `epoch` counts since 1970-01-01 UTC; required there and refused elsewhere."""
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        if (self.kind == "local-timestamp") != (self.zone is not None):
-            raise ValueError("`zone` belongs to kind local-timestamp: required there, refused elsewhere")
-        if (self.kind == "epoch") != (self.unit is not None):
-            raise ValueError("`unit` belongs to kind epoch: required there, refused elsewhere")
-        return self
-
-    def zone_info(self) -> ZoneInfo:
-        """The zone of a `local-timestamp`."""
-        return ZoneInfo(self.zone or "UTC")
-
-
-class Part(_Part):
-    """Rows of another table that are parts of the record and go with it."""
-
-    table: Table
-    refers: Annotated[dict[Column, Column], Field(min_length=1)]
-    """Columns of this table, each with the column of the table above that it refers to; that must be unique there."""
     parts: tuple[Part, ...] = ()
     """Parts of these parts."""
 
 
-class Block(_Part):
+class Block(Option):
     """How a record is blocked: by a flag in its row, or by moving the row into another table."""
 
     flag: Matches | None = None
     """Columns and the values that mean blocked: `{is_blocked: true}`."""
+    unflag: dict[Column, Value | None] | None = None
+    """The same columns and the values that mean not blocked; may be left out for one column of true and false."""
     at: Column | None = None
     """A column that takes the moment of blocking, from the database's clock in UTC; absent where there is none."""
     moved_to: Table | None = None
@@ -187,22 +133,33 @@ class Block(_Part):
             raise ValueError("say exactly one of `flag`, `moved_to`")
         if self.flag is not None and self.at in self.flag:
             raise ValueError("`at` cannot be a column of `flag`")
+        if self.unflag is not None and (self.flag is None or self.unflag.keys() != self.flag.keys() or self.unflag == self.flag):
+            raise ValueError("`unflag` gives the columns of `flag`, and no others, the values that mean not blocked")
         return self
 
+    def unflagged(self) -> dict[str, Any] | None:
+        """The values that mean not blocked; None where nobody has said, so that a flag cannot be taken back."""
+        match self.unflag, [*(self.flag or {}).items()]:
+            case dict() as said, _:
+                return said
+            case _, [(column, bool() as value)]:
+                return {column: not value}
+        return None
 
-class Constant(_Part):
+
+class Constant(Option):
     """Sets the column to one value for everybody."""
 
     constant: Value
 
 
-class GeneralizeDate(_Part):
+class GeneralizeDate(Option):
     """Keeps of a date only the year or the month; the rest becomes the first day of it, at midnight."""
 
     generalize_date: Annotated[Literal["year", "month"], Field(alias="generalize-date")]
 
 
-class Pseudonym(_Part):
+class Pseudonym(Option):
     """Replaces the value by its keyed digest (HMAC-SHA-256, 32 hex digits).
 
     This pseudonymizes and does not anonymize: who holds the key can link the values again.
@@ -216,7 +173,7 @@ Strategy = Literal["null", "redact", "truncate-ip"] | Constant | GeneralizeDate 
 """What becomes of a column; an unquoted YAML `null` means the same as the word."""
 
 
-class Anonymize(_Part):
+class Anonymize(Option):
     """How a record is anonymized."""
 
     columns: Annotated[dict[Column, Strategy], Field(min_length=1)]
@@ -228,20 +185,34 @@ class Anonymize(_Part):
     """What becomes of the declared parts; required where there are any."""
 
 
+def _kind(name: str) -> str:
+    if KIND.fullmatch(name) is None:
+        raise ValueError("a kind of identifier is written in small letters, digits and single hyphens, such as customer-number")
+    return name
+
+
 class SqlDataset(TargetOptions):
     """One data set: the rows of a table, with their parts."""
 
     table: Table
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
     """The columns that tell a row from all others."""
-    dates: Annotated[dict[str, DateColumn], Field(min_length=1)]
+    dates: Annotated[dict[str, DateOption], Field(min_length=1)]
     """The dates that rules may start from, by the name that rules use."""
     unchanged: tuple[Column, ...] = ()
     """Further columns that decide: a record of which one changed since it was found is left alone."""
     identity: tuple[Column, ...] = ()
     """Columns that never change in a record's life; they tell it from a stranger under a re-used key."""
-    only: dict[Column, Value | Annotated[tuple[Value, ...], Field(min_length=1)] | None] = Field(default_factory=dict)
+    only: Conditions = Field(default_factory=dict)
     """Only the rows where each column has this value, or one of these; null means NULL. Absent means all rows."""
+    subjects: dict[Annotated[str, AfterValidator(_kind)], Column] = Field(default_factory=dict)
+    """Columns that tell whom a record is about, by the kind of identifier they hold: `{email: mail, phone: phone}`."""
+    facts: dict[Annotated[str, Field(min_length=1)], FactOption] = Field(default_factory=dict)
+    """The facts that rules may ask for, by the name that rules use."""
+    fields: tuple[Column, ...] = ()
+    """The record is no whole row but these columns of it: to delete it is to set them all to NULL. Absent means the whole row."""
+    kept: tuple[Column, ...] = ()
+    """Beside `fields`, columns that stay. A column that is named nowhere in the data set is refused by the preflight."""
     parts: tuple[Part, ...] = ()
     block: Block | None = None
     """Absent where records of this data set cannot be blocked."""
@@ -250,20 +221,55 @@ class SqlDataset(TargetOptions):
     copies: tuple[SurvivingCopy, ...] = ()
     """Copies of this data set's records that outlive a delete, besides those of the whole system: exports, search tables."""
 
+    def date_columns(self) -> dict[str, DateColumn]:
+        """The dates that stand in the record's own row."""
+        return {name: date for name, date in self.dates.items() if isinstance(date, DateColumn)}
+
+    def computed(self) -> dict[str, RelatedDate]:
+        """The dates that are worked out from other tables."""
+        return {name: date.latest_of for name, date in self.dates.items() if isinstance(date, LatestOf)}
+
+    def related(self) -> list[Related]:
+        """Everything that is asked of other tables."""
+        asked = [way for fact in self.facts.values() for way in (fact.exists, fact.aggregate) if way is not None]
+        return [*asked, *self.computed().values()]
+
+    def deciding(self) -> set[str]:
+        """The columns of the record's table that decide about it, or tell what does."""
+        dates, facts = self.date_columns().values(), self.facts.values()
+        own = {*(date.column for date in dates), *(fact.column for fact in facts if fact.column is not None)}
+        return own.union(self.key, self.unchanged, self.identity, self.only, *(one.refers.values() for one in self.related()))
+
+    def flagged(self) -> set[str]:
+        """The columns that blocking sets."""
+        columns = [*(self.block.flag or ()), self.block.at] if self.block else []
+        return {column for column in columns if column is not None}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        deciding = {*self.key, *(date.column for date in self.dates.values()), *self.unchanged, *self.identity, *self.only}
+        deciding = self.deciding()
         set_by_us = [
-            ("block.flag", set(self.block.flag or ()) | ({self.block.at} if self.block.at else set()) if self.block else set()),
+            ("block.flag", self.flagged()),
             ("anonymize.columns", set(self.anonymize.columns) if self.anonymize else set()),
             ("anonymize.marker", set(self.anonymize.marker) if self.anonymize else set()),
         ]
         for number, (name, columns) in enumerate(set_by_us):
-            others = deciding.union(*(other for _, other in set_by_us[:number]))
+            # Anonymizing may well take away whom a record was about; nothing else may.
+            whom = set() if name == "anonymize.columns" else set(self.subjects.values())
+            others = deciding.union(whom, *(other for _, other in set_by_us[:number]))
             if columns & others:
                 raise ValueError(
                     f"{name} would change the column {min(columns & others)}, which decides about the record or is set otherwise"
                 )
+        if self.fields and (self.parts or self.anonymize or (self.block and self.block.moved_to)):
+            raise ValueError(
+                "beside `fields` there is no `parts`, no `anonymize` and no `block.moved_to`, which are of whole rows"
+            )
+        if self.kept and not self.fields:
+            raise ValueError("`kept` belongs to a data set of `fields`; beside `anonymize` write `anonymize.kept`")
+        fixed = {*self.key, *self.flagged()} & set(self.fields)
+        if fixed:
+            raise ValueError(f"fields would empty the column {min(fixed)}, which is part of `key` or `block`")
         if self.block and self.block.moved_to and self.parts:
             raise ValueError("block.moved_to cannot move parts along; use a flag for a data set with parts")
         if self.block and self.block.moved_to and self.block.moved_to == self.table:

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from retentiond.connector import Action, ConnectorError, Finding, Target
-from retentiond_sql.constraints import anonymizing_findings, moving_findings
-from retentiond_sql.layout import Layout, read_layout
+from retentiond_sql.constraints import anonymizing_findings, field_findings, moving_findings, unblocking_findings
+from retentiond_sql.fitting import read_layout
+from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.references import cascades, slow_references
+from retentiond_sql.related import related_findings, unaskable
 from retentiond_sql.rights import attempt, missing_rights, needs, sees_all_references
 from retentiond_sql.schema import Table, is_indexed, unique_keys
 from retentiond_sql.tables import hidden, kept_copies, triggers, unfit
 from retentiond_sql.trouble import Trouble
+
+BLOCKING = frozenset({Action.BLOCK, Action.UNBLOCK})
+"""What loses no row, however it is done."""
 
 
 def preflight(
@@ -44,10 +49,13 @@ def preflight(
         findings += anonymizing_findings(connection, layout, dataset.anonymize)
     if action is Action.BLOCK and dataset.block is not None:
         findings += moving_findings(layout, dataset.block)
+    if action is Action.UNBLOCK and dataset.block is not None:
+        findings += unblocking_findings(layout, dataset.block)
     findings += missing_rights(for_rights, options, needs(layout, parts, action), target)
+    findings += related_findings(connection, layout)
     findings += _slow(connection, layout, parts)
     findings += [finding for table in all_tables(layout, parts) for finding in triggers(connection, table, target)]
-    if action is not Action.BLOCK:
+    if action not in BLOCKING:
         findings += kept_copies(connection, target)
     return list(dict.fromkeys(findings))
 
@@ -62,7 +70,10 @@ def dangers(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, .
         return findings
     for table in [layout.table] if layout.moved is None else [layout.table, layout.moved]:
         findings += _keys(connection, layout, table)
-    if action is Action.DELETE or (action is Action.BLOCK and layout.moved is not None):
+    if action is Action.DELETE and layout.options.fields:
+        findings += field_findings(connection, layout)
+        deletes = True  # foreign keys may refer to the fields, and would take what refers to them along
+    elif action is Action.DELETE or (action in BLOCKING and layout.moved is not None):
         findings += cascades(connection, layout.table, parts, layout.target)
         findings += cascades(connection, layout.moved, (), layout.target) if layout.moved is not None else []
         deletes = True
@@ -105,7 +116,7 @@ def _readable(connection: sa.Connection, layout: Layout) -> list[Finding]:
             return [Finding(f"Our reading role lacks the right to SELECT from the tables of {layout.target}. Grant it.")]
         if trouble is not None:
             return [Finding(f"The values that {layout.target} compares columns with do not fit the types of those columns.")]
-    return []
+    return unaskable(connection, layout)
 
 
 def _keys(connection: sa.Connection, layout: Layout, table: Table) -> list[Finding]:
@@ -131,7 +142,7 @@ def _keys(connection: sa.Connection, layout: Layout, table: Table) -> list[Findi
 
 
 def _slow(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, ...]) -> list[Finding]:
-    columns = dict.fromkeys(date.column for date in layout.options.dates.values())
+    columns = dict.fromkeys(date.column for date in layout.dates.values())
     findings = [
         Finding(
             f"No index begins with the column {column} of the table {layout.table} ({layout.target}): searches read it whole.",
@@ -139,5 +150,14 @@ def _slow(connection: sa.Connection, layout: Layout, parts: tuple[PartTable, ...
         )
         for column in columns
         if not is_indexed(connection, layout.table, [column])
+    ]
+    findings += [
+        Finding(
+            f"No index of the table {one.table} serves its reference to {layout.table} ({', '.join(one.told.refers)}); each page "
+            f"of {layout.target} reads the whole table.",
+            refuses=False,
+        )
+        for one in layout.relations
+        if not is_indexed(connection, one.table, tuple(one.told.refers))
     ]
     return [*findings, *slow_references(connection, layout.table, parts, layout.target)]

@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Target
+from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Subject, Target
 from retentiond_sql.connect import open_engine
-from retentiond_sql.layout import Layout, Row, read_layout
+from retentiond_sql.fitting import read_layout
+from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, belongings, linked_values, read_parts
+from retentiond_sql.people import perhaps
 from retentiond_sql.preflight import preflight
+from retentiond_sql.related import complete
 from retentiond_sql.rows import fetch
 from retentiond_sql.session import Session
 
@@ -87,7 +90,7 @@ class SqlReader(Reader):
         """Yield the records of which none of `dates` is known."""
         layout = self._ready()
         for name in dates:
-            layout.date(name)
+            layout.offers(name)
         for moved in [moved for _, moved in layout.places()]:
             yield from self._pages(
                 self._walk(
@@ -112,6 +115,23 @@ class SqlReader(Reader):
             asked = key if len(layout.key_kinds) > 1 else (",".join(key),)
             rows = fetch(connection, layout, [asked]).get(asked, [])
             return self._counted(connection, layout, parts, rows[:1])[0] if rows else None
+
+    def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+        """Yield the records that are about exactly this person, dated, blocked, anonymized or not."""
+        name = self._dataset.subjects.get(person.kind)
+        if name is None:
+            return super().about(person)
+        layout = self._ready()
+        walks = [
+            self._walk(
+                moved,
+                None,
+                lambda table: perhaps(table.c[name], person, layout.dialect),
+                lambda ref: person in ref.subjects,
+            )
+            for _, moved in layout.places()
+        ]
+        return self._pages(chain.from_iterable(walks))
 
     def now(self) -> datetime | None:
         """The server's clock; None for SQLite, which has none of its own."""
@@ -149,7 +169,7 @@ class SqlReader(Reader):
                 if position is not None:
                     query = query.where(layout.after(table, by, position))
                 raw = connection.execute(query.order_by(*layout.order(table, by)).limit(PAGE)).all()
-                rows = [layout.read(row, moved=moved) for row in raw]
+                rows = complete(connection, layout, [layout.read(row, moved=moved) for row in raw])
             # The database was asked for too much rather than too little; what is exact is decided here.
             yield from (row for row in rows if admits(row.ref))
             if len(raw) < PAGE:

@@ -38,12 +38,17 @@ def needs(layout: Layout, parts: tuple[PartTable, ...], action: Action) -> list[
     """The rights that `action` needs."""
     places = [layout.table] if layout.moved is None else [layout.table, layout.moved]
     wanted = [Need(place, right) for place in places for right in ("SELECT", "UPDATE")]
+    wanted += [Need(relation.table, "SELECT") for relation in layout.relations]
     options = layout.options
-    if action is Action.DELETE:
+    if action is Action.DELETE and options.fields:
+        wanted += [Need(layout.table, "UPDATE", options.fields)]
+    elif action is Action.DELETE:
         wanted += [Need(place, "DELETE") for place in places]
     elif action is Action.BLOCK and layout.moved is not None:
         wanted += [Need(layout.table, "DELETE"), Need(layout.moved, "INSERT")]
-    elif action is Action.BLOCK and options.block is not None:
+    elif action is Action.UNBLOCK and layout.moved is not None:
+        wanted += [Need(layout.moved, "DELETE"), Need(layout.table, "INSERT")]
+    elif action in {Action.BLOCK, Action.UNBLOCK} and options.block is not None:
         at = [options.block.at] if options.block.at else []
         wanted += [Need(layout.table, "UPDATE", (*(options.block.flag or ()), *at))]
     elif action is Action.ANONYMIZE and options.anonymize is not None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.parts import chunks
+from retentiond_sql.related import complete
 from retentiond_sql.values import among
 
 Key = tuple[str, ...]
@@ -26,12 +27,13 @@ def fetch(
     for some in chunks(list(asked.values())):
         for table, moved in layout.places():
             query = layout.select(table, moved=moved, extra=[layout.as_read(table.c[name]) for name in extra])
-            query = query.where(among(layout.key_columns(table), some, layout.dialect))
+            query = query.where(among(layout.key_columns(table), some, layout.dialect), layout.held(table))
             if lock:
                 # In one order for everybody, so that two sessions wait for each other rather than block each other.
                 query = query.order_by(*layout.key_columns(table)).with_for_update()
-            for raw in connection.execute(query).all():
-                row = layout.read(raw, moved=moved)
+            rows = [layout.read(raw, moved=moved) for raw in connection.execute(query).all()]
+            # After the rows are locked and in a statement of its own, so that it sees what is there now.
+            for row in complete(connection, layout, rows):
                 if row.ref.key in asked:
                     found.setdefault(row.ref.key, []).append(row)
     return found

@@ -63,7 +63,7 @@ def _holds(
 
 
 def _pinned(layout: Layout, place: Table) -> list[str]:
-    dates = {date.column for date in layout.options.dates.values()}
+    dates = {date.column for date in layout.dates.values()}
     return [name for name in sorted(dates | set(layout.options.unchanged)) if not place.columns[name].generated]
 
 
@@ -75,5 +75,5 @@ def look_again(scene: Scene, rows: Sequence[Row], done: Callable[[Row], bool]) -
     now = fetch(scene.connection, scene.layout, list({row.ref.key for row in rows}))
     for row in rows:
         same = [other for other in now.get(row.ref.key, []) if other.moved is row.moved]
-        if len(same) != 1 or same[0].ref.fingerprint != row.ref.fingerprint or not done(same[0]):
+        if len(same) != 1 or same[0].lasting != row.lasting or not done(same[0]):
             raise RefusedError("unsupported")

@@ -12,6 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retentiond.connector import Fact
+from retentiond_sql.deciding import Conditions
+
 
 class Native(sa.types.UserDefinedType[Any]):
     """A value as the driver has it: SQLAlchemy neither converts nor casts it."""
@@ -68,6 +71,11 @@ def kind_of(column_type: sa.types.TypeEngine[Any], dialect: str) -> Kind | None:
     return None
 
 
+def is_number(column_type: sa.types.TypeEngine[Any]) -> bool:
+    """True for a column of numbers, and of what databases keep as such: true and false, bits."""
+    return isinstance(column_type, (sa.Integer, sa.Numeric, sa.Float, sa.Boolean)) or type(column_type).__name__ == "BIT"
+
+
 def to_text(value: object) -> str | None:
     """The stable text form of a key's component; None for a value that has none."""
     match value:
@@ -82,6 +90,13 @@ def to_text(value: object) -> str | None:
         case date():
             return value.isoformat()
     return None
+
+
+def as_written(value: object) -> str:
+    """The value as a person would read it; the empty text for NULL. Bytes are taken for text: SQLite keeps them in any column."""
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode(errors="replace")
+    return "" if value is None else str(value)
 
 
 def from_text(text: str, kind: Kind, dialect: str) -> object | None:
@@ -137,6 +152,29 @@ def equal(column: sa.ColumnElement[Any], value: object, dialect: str) -> sa.Colu
     if isinstance(value, str):
         return same & (plain(column, dialect) == sa.literal(plain_bind(value, dialect), Native))
     return same
+
+
+def fulfil(table: sa.FromClause, conditions: Conditions, dialect: str) -> sa.ColumnElement[bool]:
+    """True where each column has the value, or one of the values, that it has to have."""
+    each = [
+        sa.or_(*(equal(table.c[name], one, dialect) for one in (value if isinstance(value, tuple) else (value,))))
+        for name, value in conditions.items()
+    ]
+    return sa.and_(sa.true(), *each)
+
+
+def fact_of(value: object, column_type: sa.types.TypeEngine[Any]) -> Fact:
+    """A column's value as rules compare it: true or false, a whole number, or text."""
+    if isinstance(value, bytes) and type(column_type).__name__ == "BIT":
+        value = int.from_bytes(value)
+    truth = isinstance(column_type, sa.Boolean) or getattr(column_type, "display_width", None) == 1 or _is_bit(column_type)
+    if truth and value in (0, 1):
+        return bool(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else as_written(value)
+
+
+def _is_bit(column_type: sa.types.TypeEngine[Any]) -> bool:
+    return type(column_type).__name__ == "BIT" and getattr(column_type, "length", None) in (None, 1)
 
 
 def among(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]], dialect: str) -> sa.ColumnElement[bool]:

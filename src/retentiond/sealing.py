@@ -42,7 +42,9 @@ class Seal:
 
     def mark(self, *parts: str) -> bytes:
         """A keyed digest (32 bytes) of the parts: the same for the same parts, and for nothing else."""
-        told = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        # A key component may be any text a file system allows, lone surrogates included.
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        told = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
         return hmac.digest(self._derived("mark"), told, hashlib.sha256)
 
     def _derived(self, use: str) -> bytes:

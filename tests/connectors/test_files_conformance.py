@@ -26,6 +26,13 @@ ODD = (
 NO_READER_SESSION = "a reader of files has no session that could be given a command, only open files"
 NEVER_REFUSED_ALONE = "which one file the system would refuse to change hangs on its directory, and the tests may run as root"
 
+TELLS_NO_MORE = {
+    Gap.ABOUT: "whom a file or a line is about stands nowhere that could be searched by it",
+    Gap.FACTS: "nothing but its date is told of a file or a line",
+    Gap.CONTESTED: "which other data set holds a file, too, is not told",
+    Gap.UNBLOCK: "a file that was moved away is put back by hand",
+}
+
 
 class FilesWorld(World):
     """Files below a directory, and the directory that they are moved to when they are blocked."""
@@ -91,6 +98,7 @@ class Written(FilesWorld):
             Gap.UNDATED: "every file was written at some time",
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
+            **TELLS_NO_MORE,
         }
 
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
@@ -133,6 +141,7 @@ class Named(Written):
             Gap.ODD_KEYS: "a name with a date in it is not odd",
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
+            **TELLS_NO_MORE,
         }
 
     put_odd = World.put_odd
@@ -163,6 +172,7 @@ class Lines(FilesWorld):
             Gap.DAY: "lines tell instants",
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
+            **TELLS_NO_MORE,
         }
 
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:

@@ -1,4 +1,4 @@
-"""The SQL blocker blocks by a flag or by moving, moves no date, and unblocks nothing."""
+"""The SQL blocker blocks by a flag or by moving, moves no date, and gives back what it blocked as it was."""
 
 from __future__ import annotations
 

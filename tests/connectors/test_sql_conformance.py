@@ -43,6 +43,9 @@ class SqlWorld(World):
     day = "due"
     key_columns: ClassVar[Mapping[str, str]] = {"id": "INTEGER NOT NULL"}
     block: ClassVar[Mapping[str, Any]] = {"flag": {"blocked": True}}
+    gaps: Mapping[Gap, str] = dict.fromkeys(
+        (Gap.ABOUT, Gap.FACTS, Gap.CONTESTED, Gap.UNBLOCK), "persons, facts and unblocking come with another change"
+    )
 
     def __init__(self, tables: sql_world.World) -> None:
         self.tables = tables
@@ -179,7 +182,7 @@ class Flagged(SqlWorld):
 
     def __init__(self, tables: sql_world.World) -> None:
         super().__init__(tables)
-        self.gaps = {Gap.ODD_KEYS: "a whole number is never odd"}
+        self.gaps = {**self.gaps, Gap.ODD_KEYS: "a whole number is never odd"}
 
 
 class Moved(SqlWorld):

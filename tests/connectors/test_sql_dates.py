@@ -15,7 +15,7 @@ from support.sql_world import DELETE, World, before, dataset, only_on, opened
 
 from retentiond.connector import Cutoff
 from retentiond_sql.dates import Form, bound, form_of, parse
-from retentiond_sql.options import DateColumn
+from retentiond_sql.deciding import DateColumn
 
 pytestmark = pytest.mark.usefixtures("far_from_utc")
 

@@ -48,6 +48,8 @@ def test_the_connector_of_the_page_keeps_every_promise(written: Path, zone: str)
         ("elif there[ref.key] != ref.fingerprint:", "elif not ref.key:", "a_changed_record_is_not_deleted"),
         ("(ref.dates[cutoff.by], ref.key)", "ref.key", "the_oldest_comes_first"),
         ("        if going:", "        if not refs:", "deleted_is_really_gone"),
+        ("person in ref.subjects", "any(person.value in one.value for one in ref.subjects)", "about_finds_exactly"),
+        ("person.value if person else None", "None", "the_fingerprint_covers_the_person"),
         ("entries: list[dict[str, Any]] = json", "entries = [] if not path.exists() else json", "a_system_out_of_reach"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from retentiond.report import fate, holds, log, plan, run, status, systems, taxes
+from retentiond.report import answer, difference, duties, fate, holds, log, plan, requests, reviews, run, status, systems, taxes
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
@@ -24,16 +24,31 @@ SHAPES: dict[str, Any] = {
     "`explain --json`": fate.ExplainJson,
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
+    "A suspension": fate.SuspensionJson,
+    "A trigger": fate.TriggerJson,
     "A trace": log.TraceJson,
     "`hold list --json`": holds.HoldsJson,
     "A hold": holds.HoldJson,
     "`tax list --json`": taxes.TaxYearsJson,
     "A tax year": taxes.TaxYearJson,
+    "`policy diff --json`": difference.PolicyDiffJson,
+    "The differences of a rule": difference.DifferenceJson,
+    "Records that fare otherwise": difference.MovedJson,
     "`status --json`": status.StatusJson,
     "A run as it is remembered": status.RunRowJson,
     "A sign of life": status.HeartbeatJson,
     "The state of a rule": status.RuleStateJson,
     "What a rule did last": status.RuleLastJson,
+    "What persons have to do": duties.DutiesJson,
+    "`request list --json`": requests.RequestsJson,
+    "A request": requests.RequestJson,
+    "`request show --json`": answer.AnswerJson,
+    "What becomes of records": answer.ToldJson,
+    "A recipient": answer.RecipientJson,
+    "`review list --json`": reviews.ReviewsJson,
+    "A review": reviews.ReviewJson,
+    "`attest --list --json`": reviews.AttestationsJson,
+    "An attestation": reviews.AttestationJson,
     "`audit list --json`": log.EntriesJson,
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,
@@ -69,7 +84,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
         value
-        for module in (fate, holds, log, plan, run, status, systems, taxes)
+        for module in (answer, difference, duties, fate, holds, log, plan, requests, reviews, run, status, systems, taxes)
         for name, value in vars(module).items()
         if name.endswith("Json")
     }

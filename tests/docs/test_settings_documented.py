@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -38,6 +39,8 @@ def _shown(value: Any) -> str:
         return "none"
     if value == {}:
         return "empty"
+    if isinstance(value, timedelta):
+        return f"`P{value.days}D`"
     return f"`{value:.0%}`" if isinstance(value, float) else f"`{value}`"
 
 

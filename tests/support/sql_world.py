@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from retentiond.connector import Action, Answer, Cutoff, Permit, RecordRef, Target
+from retentiond.connector import Action, Answer, Cutoff, Permit, RecordRef, Target, subject
 from retentiond_sql.anonymizing import SqlAnonymizer
 from retentiond_sql.blocking import SqlBlocker
 from retentiond_sql.deleting import SqlDeleter
@@ -136,10 +136,22 @@ class World:
         with SqlBlocker(self.connection(**more), dataset, TARGET) as role:
             return role.block(refs, Permit("r.1", Action.BLOCK, TARGET, refs))
 
+    def unblock(self, dataset: SqlDataset, refs: Sequence[RecordRef], **more: Any) -> list[Answer]:
+        """Unblock with a role of its own."""
+        with SqlBlocker(self.connection(**more), dataset, TARGET) as role:
+            return role.unblock(refs, Permit("r.1", Action.UNBLOCK, TARGET, refs))
+
     def anonymize(self, dataset: SqlDataset, refs: Sequence[RecordRef], **more: Any) -> list[Answer]:
         """Anonymize with a role of its own."""
         with SqlAnonymizer(self.connection(**more), dataset, TARGET) as role:
             return role.anonymize(refs, Permit("r.1", Action.ANONYMIZE, TARGET, refs))
+
+    def about(self, dataset: SqlDataset, kind: str, text: str) -> list[tuple[str, ...]]:
+        """The keys of what the reader finds about a person."""
+        person = subject(kind, text)
+        assert person is not None
+        with self.reader(dataset) as reader:
+            return sorted(ref.key for page in reader.about(person) for ref in page)
 
     def find(self, dataset: SqlDataset, cutoff: Cutoff, awaiting: Action = Action.DELETE) -> list[RecordRef]:
         """Everything found, in order."""

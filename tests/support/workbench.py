@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from retentiond.audit import Entry, ephemeral_handles, read_log, verify_log
-from retentiond.engine.approval import approve_clock, approve_plan, approve_rule
+from retentiond.engine.approval import approve_clock, approve_plan, approve_removal, approve_rule
 from retentiond.engine.evidence import log_place, open_evidence, open_store_of
 from retentiond.engine.explain import explain
 from retentiond.engine.planfile import write_plan_file
@@ -131,12 +131,18 @@ class Workbench:
         """The keys of the leads that are there."""
         return {key[0] for key in self.crm.keys("leads")}
 
-    def approve(self, *names: str) -> None:
-        """Let rules act, all of them where none is named."""
+    def approve(self, *names: str, by: str = "staff-1") -> None:
+        """Give a person's word for rules, all of them where none is named."""
         workplace = self.workplace()
         with open_evidence(workplace.settings, self.now) as evidence:
             for one in workplace.chosen(names):
-                approve_rule(workplace, evidence, one.rule.id, "staff-1", self.now)
+                approve_rule(workplace, evidence, one.rule.id, by, self.now)
+
+    def approve_removal(self, name: str, by: str = "staff-1") -> None:
+        """Give a person's word that a rule may be gone."""
+        workplace = self.workplace()
+        with open_evidence(workplace.settings, self.now) as evidence:
+            approve_removal(workplace, evidence, name, by, self.now)
 
     def approve_plan(self, file: Path) -> None:
         """Let a plan be carried out."""

@@ -9,7 +9,7 @@ from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace
 from retentiond.audit.read import Entry, LogReader, read_log
-from retentiond.audit.verify import Verification, verify_log
+from retentiond.audit.verify import Verification, Word, verify_log
 
 __all__ = [
     "Checkpoint",
@@ -20,6 +20,7 @@ __all__ = [
     "LogReader",
     "OpenBatch",
     "Verification",
+    "Word",
     "ephemeral_handles",
     "open_log",
     "read_log",

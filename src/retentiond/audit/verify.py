@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from retentiond.audit.handle import commitment, salt
-from retentiond.audit.leaf import ALLOWED, kind_of, raw, read_leaf
+from retentiond.audit.leaf import ALLOWED, kind_of, moment, raw, read_leaf
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
 from retentiond.audit.stored import as_bytes, stored_handles, stored_leaves, stored_tree
@@ -25,6 +26,19 @@ from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
 
 MOST_TOLD = 20
 """So many problems are told; a log that is damaged all over needs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one person allowed, as it stands in the log."""
+
+    subject: str
+    """`rule` or `removal`, and the rule."""
+    digest: str
+    by: str
+    """The person's staff id."""
+    at: datetime
+    """UTC, to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,8 @@ class Verification:
     """What named persons allowed: subject and digest, as they stand in the log."""
     policies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Of each rule the digest and the mode that were written down last."""
+    words: tuple[Word, ...] = ()
+    """Each approval of a rule, or of its removal, in the order of the log."""
 
     @property
     def in_order(self) -> bool:
@@ -121,6 +137,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         problems=tuple(problems.found),
         approvals=frozenset(batches.approvals),
         policies=batches.policies,
+        words=tuple(batches.words),
     )
 
 
@@ -280,6 +297,7 @@ class _Batches:
         self.intended = 0
         self.approvals: set[tuple[str, str]] = set()
         self.policies: dict[str, tuple[str, str]] = {}
+        self.words: list[Word] = []
         self.last_at: str | None = None
         self._openings = openings
         self._numbers: dict[str, int] = {}
@@ -326,6 +344,8 @@ class _Batches:
             self._numbers[fields["batch"]] = index
         elif fields["kind"] == "approval":
             self.approvals.add((fields["subject"], fields["digest"]))
+            if fields["subject"].startswith(("rule ", "removal ")):
+                self.words.append(Word(fields["subject"], fields["digest"], fields["by"], moment(fields["at"])))
         elif fields["kind"] == "policy":
             self.policies[fields["rule"].partition("@")[0]] = fields["digest"], fields["mode"]
         elif fields["kind"] == "concluded":

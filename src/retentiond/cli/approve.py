@@ -11,7 +11,8 @@ from retentiond.cli.session import regular_file, settings_of
 from retentiond.cli.terminal import say
 from retentiond.cli.verification import refuse_untrustworthy
 from retentiond.daemon.clock import read_clock, utc_now
-from retentiond.engine.approval import approve_clock, approve_plan, approve_rule
+from retentiond.engine.approval import approve_clock, approve_plan, approve_removal, approve_rules
+from retentiond.engine.clearance import clearance, removals, waits_for, words_of
 from retentiond.engine.evidence import open_evidence
 from retentiond.engine.workplace import read_workplace
 from retentiond.errors import ConfigurationError
@@ -36,11 +37,39 @@ def rule(
     workplace = read_workplace(settings)
     names = rules or [assignment.rule.id for assignment in workplace.assignments]
     workplace.chosen(names)
-    with open_evidence(settings, utc_now()) as evidence:
+    now, cool_off = utc_now(), settings.guards.cool_off
+    with open_evidence(settings, now) as evidence:
         refuse_untrustworthy(evidence)
-        for name in names:
-            approval = approve_rule(workplace, evidence, name, by, utc_now())
-            say([f"Rule {shown(approval.name)}, version {approval.digest[:16]}, is approved by {shown(approval.by)}."])
+        for approval in approve_rules(workplace, evidence, names, by, now):
+            words = words_of(evidence.store.approvals(), evidence.store.versions(), None)
+            version = f"Rule {shown(approval.name)}, version {approval.digest[:16]}"
+            say([f"{version}, is approved by {shown(approval.by)}."])
+            found = clearance(words, workplace.at(now).chosen([approval.name])[0], now, cool_off)
+            if not found.in_force:
+                say([waits_for(approval.name, found)])
+
+
+@approve.command("removal")
+def removal(
+    context: typer.Context, by: By, rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule that was removed.")]
+) -> None:
+    """Say that a rule in force may be gone. Two persons and the cool-off are needed, like for any loosening."""
+    settings = settings_of(context)
+    workplace = read_workplace(settings)
+    now = utc_now()
+    with open_evidence(settings, now) as evidence:
+        refuse_untrustworthy(evidence)
+        approval = approve_removal(workplace, evidence, rule, by, now)
+        say([f"The removal of rule {shown(approval.name)} is approved by {shown(approval.by)}."])
+        words = words_of(evidence.store.approvals(), evidence.store.versions(), None)
+        present = [one.rule.id for one in workplace.at(now).assignments]
+        say(
+            [
+                waits_for(rule, one.found, removed=True)
+                for one in removals(words, present, now, settings.guards.cool_off)
+                if one.rule == rule
+            ]
+        )
 
 
 @approve.command("plan")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,23 +13,50 @@ from retentiond.cli.terminal import note, say
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError, ConnectorError
 from retentiond.model.decision import steps
+from retentiond.policy.lint import lint
+from retentiond.policy.load import LoadedPolicy, load
 from retentiond.report.shown import counted, shown
 
 
 def check(
     context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="A policy or a folder of them: only that is checked, without settings.")
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Also ask every system whether each rule's actions could be done.")
     ] = False,
 ) -> None:
     """Check settings, policies and their cases. With --live, also ask every system. Changes nothing."""
+    if path is not None:
+        if live:
+            raise ConfigurationError("--live needs the settings, so it cannot go with a PATH. Leave one of them out.")
+        say(_policies_in_order(load(path)))
+        return
     settings = settings_of(context)
     for warning in settings.warnings():
         note(warning)
     workplace = read_workplace(settings)
     say(_in_order(workplace))
+    say(_findings(workplace.policies))
     if live and _ask_systems(workplace):
         raise typer.Exit(1)
+
+
+def _policies_in_order(policies: Sequence[LoadedPolicy]) -> Iterator[str]:
+    yield from _findings(policies)
+    rules = sum(len(one.policy.rules) for one in policies)
+    attested = sum(len(one.policy.attestations) for one in policies)
+    number = len({one.policy.policy for one in policies})
+    activities = f"{number:,} {'activity' if number == 1 else 'activities'}"
+    yield f"In order: {activities}, {counted(rules, 'rule')} and {counted(attested, 'attestation')}."
+
+
+def _findings(policies: Sequence[LoadedPolicy]) -> Iterator[str]:
+    for one in policies:
+        for found in lint(one.policy):
+            rule = one.policy.rules[found.rule]
+            yield f"{one.where(rule)}: {rule.id}: {shown(str(found))}"
 
 
 def _in_order(workplace: Workplace) -> Iterator[str]:

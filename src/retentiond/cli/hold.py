@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.registering import day_of, hand_on, known_store, person_of, waiting
+from retentiond.cli.registering import By, day_of, hand_on, known_store, person_of, waiting
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import note, say, say_json
@@ -19,7 +19,6 @@ from retentiond.model.hold import HoldKind, Scope
 from retentiond.report.holds import holds_json, holds_text
 from retentiond.report.shown import moment, shown
 
-By = Annotated[str, typer.Option("--by", metavar="STAFF-ID", help="Who says so: a staff id rather than a name; it is logged.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The hold, as `hold list` names it.")]
 
 hold = typer.Typer(no_args_is_help=True, help="Keep records from being deleted or anonymized.")

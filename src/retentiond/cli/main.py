@@ -14,6 +14,7 @@ import typer
 
 from retentiond import __version__
 from retentiond.cli.approve import approve
+from retentiond.cli.attest import attest
 from retentiond.cli.audit import audit
 from retentiond.cli.check import check
 from retentiond.cli.connectors import connectors
@@ -24,8 +25,11 @@ from retentiond.cli.explain import explain
 from retentiond.cli.hold import hold
 from retentiond.cli.plan import plan
 from retentiond.cli.policy import policy
+from retentiond.cli.request import request
+from retentiond.cli.review import review
 from retentiond.cli.run import run
 from retentiond.cli.status import status
+from retentiond.cli.suppression import suppression
 from retentiond.cli.systems import systems
 from retentiond.cli.tax import tax
 from retentiond.cli.terminal import note
@@ -72,8 +76,17 @@ def retentiond(
     context.obj = settings
 
 
-SINGLE = (check, plan, run, daemon, explain, unblock, status, systems, connectors, demo)
-GROUPS = {"approve": approve, "audit": audit, "hold": hold, "policy": policy, "tax": tax}
+SINGLE = (check, plan, run, daemon, explain, unblock, attest, status, systems, connectors, demo)
+GROUPS = {
+    "approve": approve,
+    "audit": audit,
+    "hold": hold,
+    "policy": policy,
+    "request": request,
+    "review": review,
+    "suppression": suppression,
+    "tax": tax,
+}
 COMMANDS = frozenset({*GROUPS, *(command.__name__ for command in SINGLE)})
 for command in SINGLE:
     app.command()(command)

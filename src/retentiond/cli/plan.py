@@ -51,7 +51,7 @@ def plan(
         with progress_bars() as progress:
             registers = registers_of(settings, workplace)
             steps = plan_rules(workplace, registers, ephemeral_handles(), moment, only=only, progress=progress)
-    report = PlanReport(moment, steps, approved_digests(settings), workplace)
+    report = PlanReport(moment, steps, approved_digests(settings, workplace, now), workplace)
     if json:
         say_json(plan_json(report))
     else:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Annotated
+
+import typer
 
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import note
@@ -13,6 +16,8 @@ from retentiond.errors import ConfigurationError
 from retentiond.model.subject import Subject, subject_of
 from retentiond.settings import Settings
 from retentiond.store import Store
+
+By = Annotated[str, typer.Option("--by", metavar="STAFF-ID", help="Who says so: a staff id rather than a name; it is logged.")]
 
 
 def day_of(text: str, option: str) -> date:

@@ -23,8 +23,8 @@ def settings_file(context: typer.Context) -> Path | None:
     return cast("Path | None", context.find_root().obj)
 
 
-def moment_of(text: str | None, now: datetime) -> datetime:
-    """The moment that `--as-of` names, aware UTC; `now` where it is left out. A day alone means its beginning in UTC.
+def moment_of(text: str | None, now: datetime, option: str = "--as-of") -> datetime:
+    """The moment that the `option` names, aware UTC; `now` where it is left out. A day alone means its beginning in UTC.
 
     Raises `ConfigurationError` for a text that is no ISO 8601 date, and for a time without a zone.
     """
@@ -38,9 +38,10 @@ def moment_of(text: str | None, now: datetime) -> datetime:
             return value.astimezone(UTC)
     except (ValueError, OverflowError):  # the latter for an offset that leads out of the calendar
         raise ConfigurationError(
-            "The moment after --as-of is no ISO 8601 date. Write 2027-01-01, or a time with its zone: 2027-01-01T00:00:00+01:00."
+            f"The moment after {option} is no ISO 8601 date. Write 2027-01-01, or a time with its zone: "
+            f"2027-01-01T00:00:00+01:00."
         ) from None
-    raise ConfigurationError("The time after --as-of has no zone. Add one: 2027-01-01T00:00:00+01:00, or Z for UTC.")
+    raise ConfigurationError(f"The time after {option} has no zone. Add one: 2027-01-01T00:00:00+01:00, or Z for UTC.")
 
 
 def regular_file(path: Path, option: str) -> Path:

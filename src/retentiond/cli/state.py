@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from retentiond.cli.terminal import note
+from retentiond.engine.clearance import Words, clearance, words_of
 from retentiond.engine.evidence import open_store_of
 from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.workplace import Workplace
@@ -30,14 +32,16 @@ def registers_of(settings: Settings, workplace: Workplace) -> Registers:
         return read_registers(store, [one.rule.id for one in workplace.assignments]) if store else Registers()
 
 
-def approved_digests(settings: Settings) -> frozenset[str] | None:
+def approved_digests(settings: Settings, workplace: Workplace, now: datetime) -> frozenset[str] | None:
     """Digests of the rule versions that may act; None, and a remark on stderr, where the state cannot be asked.
 
     Only told beside a plan: whether a run acts is decided by the run.
     """
     try:
         with existing_store(settings) as store:
-            return frozenset(one.digest for one in store.approvals() if one.subject == "rule") if store else frozenset()
+            words = words_of(store.approvals(), store.versions(), None) if store else Words(())
+        assignments = workplace.at(now).assignments
+        return frozenset(one.digest for one in assignments if clearance(words, one, now, settings.guards.cool_off).in_force)
     except StateError as error:
         note(f"Whether the rules are approved cannot be told. {error}")
         return None

@@ -12,6 +12,7 @@ from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
+from retentiond.engine.duties import NO_DUTIES, duties_of
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
@@ -57,5 +58,7 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             next_due=schedule.after(settings.schedule, settings.schedule_zone, now),
             heartbeat=beat,
             approvals=store.approvals() if store else (),
+            versions=store.versions() if store else (),
             log=None if never_begun(settings) else verified(settings),
+            duties=duties_of(workplace, store, now) if store else NO_DUTIES,
         )

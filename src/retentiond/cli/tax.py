@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.registering import day_of, hand_on, waiting
+from retentiond.cli.registering import By, day_of, hand_on, waiting
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
@@ -43,7 +43,7 @@ def list_(
 def set_(
     context: typer.Context,
     year: Annotated[int, typer.Argument(metavar="YEAR", help="The calendar year.")],
-    by: Annotated[str, typer.Option("--by", metavar="STAFF-ID", help="Who says so: a staff id; it is logged.")],
+    by: By,
     filed_on: Annotated[
         str | None, typer.Option("--filed-on", metavar="DAY", help="When the year's last return was filed.")
     ] = None,

@@ -27,10 +27,11 @@ from retentiond.errors import (
     TransientConnectorError,
 )
 from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
-from retentiond.model.subject import Subject, subject
+from retentiond.model.subject import KIND, Subject, subject
 from retentiond.secret import Secret
 
 __all__ = [
+    "KIND",
     "RULED",
     "Action",
     "Anonymizer",

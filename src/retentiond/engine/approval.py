@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from retentiond.engine.assignment import Assignment
+from retentiond.engine.clearance import Clearance, Cleared, Words, clearance, removals, words_of
 from retentiond.engine.evidence import Evidence
 from retentiond.engine.planfile import PlanFile, open_plan_file
 from retentiond.engine.values import DueRecord
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.record import Action, Target
-from retentiond.store import Approval, ClockReading, PlanHeader, Store
+from retentiond.policy.version import kept, version_of
+from retentiond.store import Approval, ClockReading, PlanHeader, RuleVersion, Store
 
 PLAN_LIVES = timedelta(days=30)
 """An approved plan that was not carried out by then has to be made and looked at again."""
@@ -26,12 +28,59 @@ CLOCK_LIVES = timedelta(hours=1)
 
 
 def approve_rule(workplace: Workplace, evidence: Evidence, rule: str, by: str, now: datetime) -> Approval:
-    """Allow this version of the rule to act; any change of it, or of how its data is reached, needs a new word.
+    """Give a person's word for the present version of one rule; `approve_rules` says what that is worth."""
+    return approve_rules(workplace, evidence, [rule], by, now)[0]
 
-    `by` is a staff id, not a name. Raises `ConfigurationError` for an unknown rule.
+
+def approve_rules(workplace: Workplace, evidence: Evidence, rules: Sequence[str], by: str, now: datetime) -> tuple[Approval, ...]:
+    """Give a person's word for the present version of these rules.
+
+    The first version of a rule may then act, and so may one that is tighter than the version in force. A looser one needs a
+    second person, and the cool-off. `by` is a staff id, not a name. Raises `ConfigurationError`, before anything is recorded,
+    for an unknown rule, and where the same person has approved a looser version already.
     """
-    assignment = workplace.chosen([rule])[0]
-    return _record(evidence, Approval("rule", rule, assignment.digest, staff_id(by), now, None))
+    staff, words, cool_off = staff_id(by), _words(evidence), workplace.settings.guards.cool_off
+    chosen = workplace.at(now).chosen(rules)
+    for assignment in chosen:
+        found, stored = clearance(words, assignment, now, cool_off), evidence.store.approvals()
+        known = any((one.subject, one.digest, one.by) == ("rule", assignment.digest, staff) for one in stored)
+        if known and staff in found.by and not found.in_force:
+            raise ConfigurationError(_twice(f"rule {assignment.rule.id}", staff, found))
+    given = []
+    for assignment in chosen:
+        rule, bound = assignment.rule, assignment.target
+        version = version_of(assignment.policy.policy, rule, bound.mapping_digest)
+        evidence.store.keep_version(RuleVersion(rule.id, assignment.digest, bound.mapping_digest, kept(version), now))
+        given.append(_record(evidence, Approval("rule", rule.id, assignment.digest, staff, now, None)))
+    return tuple(given)
+
+
+def approve_removal(workplace: Workplace, evidence: Evidence, rule: str, by: str, now: datetime) -> Approval:
+    """Give a person's word that a rule which was approved may be gone; two persons and the cool-off are needed.
+
+    Raises `ConfigurationError` where the rule is still there, was never approved, and for the same person twice.
+    """
+    staff, words, cool_off = staff_id(by), _words(evidence), workplace.settings.guards.cool_off
+    present = [one.rule.id for one in workplace.at(now).assignments]
+    removed = {one.rule: one for one in removals(words, present, now, cool_off)}
+    if rule not in removed:
+        raise ConfigurationError(
+            f"Rule {rule} is no rule that was in force and was removed, so there is no removal to approve. "
+            f"Removed ones are: {', '.join(removed) or 'none'}."
+        )
+    if staff in removed[rule].found.by:
+        raise ConfigurationError(_twice(f"removal {rule}", staff, removed[rule].found))
+    return _record(evidence, Approval("removal", rule, removed[rule].digest, staff, now, None))
+
+
+def _words(evidence: Evidence) -> Words:
+    return words_of(evidence.store.approvals(), evidence.store.versions(), evidence.log.verify())
+
+
+def _twice(what: str, by: str, found: Clearance) -> str:
+    if found.state is Cleared.COOLING:
+        return f"The {what} was already approved by {by} and another person, and its cool-off runs; nothing was recorded."
+    return f"The {what} was already approved by {by}; the second word has to come from another person, so nothing was recorded."
 
 
 def approve_plan(workplace: Workplace, evidence: Evidence, file: Path, by: str, now: datetime) -> tuple[Approval, ...]:
@@ -71,11 +120,6 @@ def _approve_step(evidence: Evidence, plan_file: PlanFile, number: int, by: str,
 def approve_clock(evidence: Evidence, reading: ClockReading, by: str) -> Approval:
     """Say that the clock is right although it jumped; stands for an hour."""
     return _record(evidence, Approval("clock", "clock", "", staff_id(by), reading.at, reading.at + CLOCK_LIVES))
-
-
-def rule_approved(store: Store, assignment: Assignment, now: datetime) -> bool:
-    """True where this version of the rule may act."""
-    return store.approval("rule", assignment.rule.id, assignment.digest, now) is not None
 
 
 def clock_approved(store: Store, now: datetime) -> bool:

@@ -14,8 +14,19 @@ from functools import partial
 
 from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
-from retentiond.engine.approval import approved_plan, clock_approved, only_approved, rule_approved
+from retentiond.engine.approval import approved_plan, clock_approved, only_approved
 from retentiond.engine.assignment import Assignment
+from retentiond.engine.clearance import (
+    Clearance,
+    Cleared,
+    Words,
+    clearance,
+    lost_words,
+    removals,
+    stored_words,
+    waits_for,
+    words_of,
+)
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence
 from retentiond.engine.executor import Means, Stand, execute
@@ -49,11 +60,26 @@ class _Run:
     """What persons and registers said when the run began."""
     told: Verification
     """What the deletion log told when the run began."""
+    words: Words
+    """What persons had said about rules when the run began."""
     now: datetime
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     stop: Callable[[], bool]
     progress: Callable[[Progress], None]
+
+    def cleared(self, assignment: Assignment) -> Clearance:
+        """Whether the rule's version may act."""
+        return clearance(self.words, assignment, self.now, self.workplace.settings.guards.cool_off)
+
+    def removed(self, assignment: Assignment) -> list[str]:
+        """Why nothing is done on the rule's system: rules in force that are not there any more may have protected something."""
+        present = [one.rule.id for one in self.workplace.assignments]
+        return [
+            waits_for(one.rule, one.found, removed=True)
+            for one in removals(self.words, present, self.now, self.workplace.settings.guards.cool_off)
+            if one.system in (None, assignment.target.target.system)
+        ]
 
     def planning(self, progress: Progress) -> None:
         """Pass on how far a plan is; the plan of a big data set takes long, and nothing is lost where it is broken off."""
@@ -126,7 +152,19 @@ def run(
         store.drop_plans(reading.at)
 
     registers, unreadable = _registers(evidence, chosen)
-    this = _Run(number, workplace, evidence, registers, told, reading.at, clock, sleep, stop, progress)
+    this = _Run(
+        number,
+        workplace,
+        evidence,
+        registers,
+        told,
+        words_of(store.approvals(), store.versions(), told),
+        reading.at,
+        clock,
+        sleep,
+        stop,
+        progress,
+    )
     results: list[StepResult] = []
     for assignment in chosen:
         _log_policy(this, assignment)
@@ -180,7 +218,10 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
             notes.keep(action)
             _log_plan(this, assignment, action, planned.plan)
             failpoint("planned")
-            if (lost := _store_against_log(this, assignment)) is not None:
+            lost = lost_words(
+                assignment.rule.id, assignment.digest, stored_words(this.evidence.store.approvals()), this.told.words
+            )
+            if lost is not None:
                 return StepResult.of(assignment, action, Status.FAILED, planned.plan, lost)
             if planned.status is Status.REFUSED or planned.plan.due == 0:
                 return planned if planned.status is Status.REFUSED else replace(planned, status=Status.DONE)
@@ -198,12 +239,12 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     def refused(status: Status, *reasons: str) -> StepResult:
         return StepResult.of(assignment, plan.action, status, plan, *reasons)
 
-    if not rule_approved(store, assignment, this.now):
-        return refused(
-            Status.REPORT,
-            f"Nobody has approved this version of rule {rule.id}, so it only reports. "
-            f"If the plan is right: `retentiond approve rule {rule.id} --by STAFF-ID`.",
-        )
+    found = this.cleared(assignment)
+    if not found.in_force:
+        status = Status.REPORT if found.state is Cleared.REPORT else Status.AWAITING
+        return replace(refused(status, waits_for(rule.id, found)), rule_awaits=True)
+    if removed := this.removed(assignment):
+        return refused(Status.REFUSED, *removed)
     doubt = target_doubt(this.clock(), reader.now(), settings.guards)
     if doubt is not None:
         return refused(Status.REFUSED, f"{plan.target}: {doubt}")
@@ -323,26 +364,9 @@ def _suppress(this: _Run, assignment: Assignment, refs: Sequence[RecordRef]) -> 
                     this.evidence.store.suppress(person, trigger.reference, this.clock())
 
 
-def _store_against_log(this: _Run, assignment: Assignment) -> str | None:
-    """Why the store cannot be believed about who allowed the rule; None where it tells the same as the log."""
-    logged = (f"rule {assignment.rule.id}", assignment.digest) in this.told.approvals
-    stored = rule_approved(this.evidence.store, assignment, this.now)
-    if logged == stored:
-        return None
-    if logged:
-        return (
-            f"The deletion log tells that this version of rule {assignment.rule.id} was approved, but the store does not: it was "
-            f"lost or rolled back, or the approval broke off. Restore the store, or approve the rule again."
-        )
-    return (
-        f"The store tells that this version of rule {assignment.rule.id} was approved, but the deletion log does not: nobody "
-        f"gave that word to retentiond. Find out who changed the store; then approve the rule, if it is right."
-    )
-
-
 def _log_policy(this: _Run, assignment: Assignment) -> None:
     """Write down which version of the rule the run goes by, and whether it may act, where that is news to the log."""
-    version = assignment.digest, "enforce" if rule_approved(this.evidence.store, assignment, this.now) else "report"
+    version = assignment.digest, "enforce" if this.cleared(assignment).in_force else "report"
     if this.told.policies.get(assignment.rule.id) != version:
         this.evidence.log.event(
             "policy",

@@ -16,6 +16,7 @@ from typing import IO, Any
 from retentiond.engine.values import DueRecord
 from retentiond.errors import StateError
 from retentiond.model.record import Moment, RecordRef
+from retentiond.model.subject import Subject
 
 
 class Spool:
@@ -34,6 +35,9 @@ class Spool:
             ref.identity,
             ref.blocked,
             ref.rows,
+            dict(ref.facts),
+            [(one.kind, one.value) for one in ref.subjects],
+            ref.contested,
             record.due_at.isoformat(),
         )
         try:
@@ -50,9 +54,7 @@ class Spool:
         self._file.seek(0)
         batch: list[DueRecord] = []
         for line in self._file:
-            key, dates, fingerprint, identity, blocked, rows, due = json.loads(line)
-            ref = RecordRef(tuple(key), {n: _in(m) for n, m in dates.items()}, fingerprint, tuple(identity), blocked, rows)
-            batch.append(DueRecord(ref, datetime.fromisoformat(due)))
+            batch.append(_read(*json.loads(line)))
             if len(batch) == size:
                 yield batch
                 batch = []
@@ -78,6 +80,22 @@ def _unwritable(error: OSError) -> StateError:
     return StateError(
         f"The plan cannot be kept in the state directory ({error.strerror}). Free space there, or give write access."
     )
+
+
+def _read(*row: Any) -> DueRecord:
+    key, dates, fingerprint, identity, blocked, rows, facts, subjects, contested, due = row
+    ref = RecordRef(
+        key=tuple(key),
+        dates={name: _in(moment) for name, moment in dates.items()},
+        fingerprint=fingerprint,
+        identity=tuple(identity),
+        blocked=blocked,
+        rows=rows,
+        facts=facts,
+        subjects=frozenset(Subject(kind, value) for kind, value in subjects),
+        contested=contested,
+    )
+    return DueRecord(ref, datetime.fromisoformat(due))
 
 
 def _out(moment: Moment | None) -> Any:

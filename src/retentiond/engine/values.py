@@ -80,7 +80,7 @@ class Status(StrEnum):
     REPORT = "report"
     """The rule's version is not approved: it was planned, and nothing was done."""
     AWAITING = "awaiting-approval"
-    """A person has to approve the plan first."""
+    """A person has to approve the plan first, or another person the looser version of the rule; or the cool-off runs."""
     REFUSED = "refused"
     """A guard refused; nothing was done."""
     INCOMPLETE = "incomplete"
@@ -107,6 +107,8 @@ class StepResult:
     """Rows, lines or parts that went along."""
     reasons: tuple[str, ...] = ()
     """Finished sentences: why it was refused, or what failed."""
+    rule_awaits: bool = False
+    """True where it is the version of the rule that awaits approval, and not the plan."""
 
     @classmethod
     def of(cls, assignment: Assignment, action: Action, status: Status, plan: StepPlan | None, *reasons: str) -> StepResult:

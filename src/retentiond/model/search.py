@@ -91,16 +91,24 @@ def _can_end_before(rule: Rule, upper: Bound, duty: Bound) -> bool:
     """True unless it is certain that `upper` never ends before `duty`."""
     if rule.start_of(upper) != rule.start_of(duty):
         return True
-    long, short = upper.period, duty.period
+    if no_earlier(duty.term, upper.term):
+        return False
+    return upper.period.shortest_days - _SLACK < _longest(duty.term)
+
+
+def no_earlier(first: Term, second: Term) -> bool:
+    """Return True where `second` never ends before `first`, from whatever start both are counted.
+
+    One exception: counted exact, what ends on a day that a zone left out ends at that hour of the next one, after midnight.
+    """
+    short, long = first.period, second.period
     no_shorter = (
         long.whole_months >= short.whole_months
         and long.whole_days >= short.whole_days
         and long.elapsed_seconds >= short.elapsed_seconds
     )
-    counted_later = _ORDER.index(upper.counted) >= _ORDER.index(duty.counted)
-    if no_shorter and counted_later and (upper.counted.to_workday or not duty.counted.to_workday):
-        return False
-    return long.shortest_days - _SLACK < _longest(duty.term)
+    counted_later = _ORDER.index(second.counted) >= _ORDER.index(first.counted)
+    return no_shorter and counted_later and (second.counted.to_workday or not first.counted.to_workday)
 
 
 def _longest(term: Term) -> int:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retentiond.model.rule import Policy, Rule
 from retentiond.policy.load import LoadedPolicy
 
-_BOUNDS = ("block_after", "review_after", "keep_at_least", "delete_after", "delete_by")
-_DECIDES = {
+BOUNDS = ("block_after", "review_after", "keep_at_least", "delete_after", "delete_by")
+DECIDES = {
     "id",
     "target",
     "starts",
-    *_BOUNDS,
+    *BOUNDS,
     "requires",
     "holds",
     "ended_by",
@@ -24,7 +24,7 @@ _DECIDES = {
     "limits",
     "approval",
 }
-_TOLD_ONLY = {bound: {"basis"} for bound in _BOUNDS}
+TOLD_ONLY = {bound: {"basis"} for bound in BOUNDS}
 
 
 def rule_digest(policy: Policy, rule: Rule, mapping_digest: str) -> str:
@@ -34,7 +34,12 @@ def rule_digest(policy: Policy, rule: Rule, mapping_digest: str) -> str:
     Art. 6(1) GDPR that it rests on, what the law's catalogue says about its class, and `mapping_digest`, which stands for how
     its data set is reached. Any other way to write the same has the same digest.
     """
-    return _digest({"retentiond": "rule 2", "mapping": mapping_digest, **deciding(policy, rule)})
+    return digest_of(deciding(policy, rule), mapping_digest)
+
+
+def digest_of(decides: Mapping[str, Any], mapping_digest: str) -> str:
+    """Return the digest of what `deciding` returned, together with how the data set is reached."""
+    return _digest({"retentiond": "rule 2", "mapping": mapping_digest, **decides})
 
 
 def deciding(policy: Policy, rule: Rule) -> dict[str, Any]:
@@ -42,7 +47,7 @@ def deciding(policy: Policy, rule: Rule) -> dict[str, Any]:
     statute = rule.duty.statute if rule.duty else None
     return {
         "zone": policy.zone,
-        "rule": rule.model_dump(mode="json", by_alias=True, include=_DECIDES, exclude=_TOLD_ONLY),
+        "rule": rule.model_dump(mode="json", by_alias=True, include=DECIDES, exclude=TOLD_ONLY),
         "lawful": sorted(rule.lawful(policy.basis)),
         "law": statute.model_dump(mode="json", by_alias=True, include={"period", "counted", "guard", "shortened", "tax"})
         if statute

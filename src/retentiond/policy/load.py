@@ -14,6 +14,7 @@ from retentiond.model.record import Target
 from retentiond.model.rule import Policy, Rule
 from retentiond.policy.cases import check_cases
 from retentiond.policy.derived import derived
+from retentiond.policy.lint import Severity, lint
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def load(path: Path) -> tuple[LoadedPolicy, ...]:
     for one in loaded:
         # A rule that does not come out as its own worked cases say is not what somebody meant; nothing may go by it.
         problems += check_cases(one.policy, one.place)
+        problems += [
+            Problem(one.place(("rules", found.rule)), f"rules[{found.rule}]", str(found))
+            for found in lint(one.policy)
+            if found.severity is Severity.ERROR
+        ]
     if problems:
         raise ConfigurationError("The policies cannot be used; nothing was done.", problems)
     return tuple(loaded)
@@ -86,6 +92,12 @@ def in_force(policies: Sequence[LoadedPolicy], now: datetime) -> tuple[LoadedPol
         if one.policy.valid_from <= now.astimezone(ZoneInfo(one.policy.zone)).date():
             newest[one.policy.policy] = one
     return tuple(one for one in policies if newest.get(one.policy.policy) is one)
+
+
+def newest(policies: Sequence[LoadedPolicy]) -> tuple[LoadedPolicy, ...]:
+    """Of each policy the version that begins last, whether or not its first day has come."""
+    last = {one.policy.policy: one for one in sorted(policies, key=lambda one: one.policy.valid_from)}
+    return tuple(one for one in policies if last[one.policy.policy] is one)
 
 
 def _twice(policies: Sequence[LoadedPolicy]) -> Iterator[Problem]:

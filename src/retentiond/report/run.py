@@ -125,7 +125,7 @@ def _last_line(report: RunReport) -> str:
     words = {
         Status.DONE: "done" if due else "nothing was due",
         Status.REPORT: "refused for want of approval",
-        Status.AWAITING: "a plan awaits approval",
+        Status.AWAITING: "a plan, or a changed rule, awaits approval",
         Status.REFUSED: "a guard refused",
     }
     return (
@@ -136,7 +136,7 @@ def _last_line(report: RunReport) -> str:
 
 def _next_commands(report: RunReport) -> Iterator[str]:
     unapproved = sorted({step.rule for step in report.steps if step.status is Status.REPORT})
-    awaiting = sorted({step.rule for step in report.steps if step.status is Status.AWAITING})
+    awaiting = sorted({step.rule for step in report.steps if step.status is Status.AWAITING and not step.rule_awaits})
     if unapproved or awaiting:
         yield "Next:"
     if unapproved:

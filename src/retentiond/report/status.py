@@ -9,13 +9,27 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
-from retentiond.audit import Verification
+from retentiond.audit import Verification, Word
+from retentiond.engine.assignment import Assignment
+from retentiond.engine.clearance import (
+    Clearance,
+    Cleared,
+    Words,
+    clearance,
+    lost_words,
+    removals,
+    stored_words,
+    waits_for,
+    words_of,
+)
+from retentiond.engine.duties import NO_DUTIES, Duties
 from retentiond.engine.values import Status
 from retentiond.engine.workplace import Workplace
+from retentiond.report.duties import DutiesJson, duties_json, duties_problems, duties_text
 from retentiond.report.layout import table
 from retentiond.report.log import VerificationJson, verification_json, verification_text
 from retentiond.report.shown import moment, shown, span, stamp
-from retentiond.store import Approval, Heartbeat, RunRow, StepRow
+from retentiond.store import Approval, Heartbeat, RuleVersion, RunRow, StepRow
 
 BAD_ENDS = frozenset({Status.FAILED.value, Status.INCOMPLETE.value, Status.INTERRUPTED.value, Status.REFUSED.value})
 """Endings after which somebody has to look: left alone, the same is likely to come again."""
@@ -82,6 +96,7 @@ class StatusJson(TypedDict):
     schedule_zone: str
     heartbeat: HeartbeatJson | None
     rules: list[RuleStateJson]
+    duties: DutiesJson
     log: VerificationJson | None
 
 
@@ -100,8 +115,12 @@ class StatusReport:
     next_due: datetime | None
     heartbeat: Heartbeat | None
     approvals: Sequence[Approval]
+    versions: Sequence[RuleVersion]
+    """The versions of rules that were approved."""
     log: Verification | None
     """None where there is no log yet."""
+    duties: Duties = NO_DUTIES
+    """What persons still have to do."""
 
     @property
     def alive(self) -> bool:
@@ -134,7 +153,7 @@ class StatusReport:
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
-        found += [*self._lost_words(), *self._outdated_words()]
+        found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -147,34 +166,39 @@ class StatusReport:
     def _lost_words(self) -> Iterator[str]:
         """Approvals of which only one of store and log tells; no run acts on them."""
         for assignment in self.workplace.assignments if self.log else ():
-            rule, digest = assignment.rule.id, assignment.digest
-            logged = self.log is not None and (f"rule {rule}", digest) in self.log.approvals
-            if logged is not (self.approval(rule, digest) is not None):
-                knows, ignores = ("deletion log", "store") if logged else ("store", "deletion log")
-                yield (
-                    f"The {knows} tells that rule {rule} was approved, but the {ignores} does not, so it does not act. "
-                    f"Find out whether the {ignores} was lost, rolled back or changed."
-                )
+            lost = lost_words(
+                assignment.rule.id, assignment.digest, stored_words(self.approvals), self.log.words if self.log else ()
+            )
+            if lost is not None:
+                yield lost
 
     def _outdated_words(self) -> Iterator[str]:
-        """Rules that were changed since somebody allowed them: what was deleted every night no longer is."""
+        """Rules that were changed or removed since somebody allowed them: what was deleted every night no longer is."""
+        cool_off = self.workplace.settings.guards.cool_off
         for assignment in self.workplace.assignments:
-            rule = assignment.rule.id
-            words = [one for one in self.approvals if (one.subject, one.name) == ("rule", rule)]
-            if words and self.approval(rule, assignment.digest) is None:
-                yield (
-                    f"Rule {rule}, or how its data is reached, was changed since {moment(words[-1].at)}, when it was approved; "
-                    f"it only reports. If its plan is right: `retentiond approve rule {rule} --by STAFF-ID`."
-                )
+            found = self.clearance(assignment)
+            if found.state not in (Cleared.IN_FORCE, Cleared.REPORT):
+                yield waits_for(assignment.rule.id, found)
+        for one in removals(self.words, [one.rule.id for one in self.workplace.assignments], self.at, cool_off):
+            yield waits_for(one.rule, one.found, removed=True)
+
+    @property
+    def words(self) -> Words:
+        """What persons said about rules."""
+        return words_of(self.approvals, self.versions, self.log)
+
+    def clearance(self, assignment: Assignment) -> Clearance:
+        """Whether this version of the rule may act."""
+        return clearance(self.words, assignment, self.at, self.workplace.settings.guards.cool_off)
 
     def _why(self) -> str:
         reasons = [row.reason for row in self.results if row.status in BAD_ENDS and row.reason]
         return " ".join(reasons) or "look at `retentiond audit list`."
 
-    def approval(self, rule: str, digest: str) -> Approval | None:
-        """The standing word for this version of the rule."""
-        standing = [one for one in self.approvals if (one.subject, one.name, one.digest) == ("rule", rule, digest)]
-        return standing[-1] if standing else None
+    def word(self, assignment: Assignment) -> Word | None:
+        """The newest word for this version of the rule; None where it has none, also where it acts without one."""
+        about = (f"rule {assignment.rule.id}", assignment.digest)
+        return next((word for word in reversed(self.words.told) if (word.subject, word.digest) == about), None)
 
 
 def status_json(report: StatusReport) -> StatusJson:
@@ -193,6 +217,7 @@ def status_json(report: StatusReport) -> StatusJson:
         "schedule_zone": settings.schedule_zone,
         "heartbeat": {"at": stamp(beat.at), "pid": beat.pid, "state": beat.state} if beat else None,
         "rules": [_rule_json(report, place) for place in range(len(report.workplace.assignments))],
+        "duties": duties_json(report.duties),
         "log": verification_json(report.log) if report.log else None,
     }
 
@@ -208,6 +233,7 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
     yield f"schedule: {schedule}, next {moment(report.next_due)}" if report.next_due else f"schedule: {schedule}"
     beat = report.heartbeat
     yield f"daemon: {f'{shown(beat.state)}, process {beat.pid}, {span(report.at - beat.at)} ago' if beat else 'never seen'}"
+    yield from duties_text(report.duties, report.at)
     yield ""
     yield _rules_table(report)
     yield ""
@@ -217,11 +243,18 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
         yield from verification_text(report.log)
 
 
+_WAITS = {
+    Cleared.REPORT: "no, report only",
+    Cleared.SECOND: "no, looser: two persons",
+    Cleared.COOLING: "no, cooling off",
+}
+
+
 def _rules_table(report: StatusReport) -> RenderableType:
     grid = table("rule", "may act", "in the last run", "due", "done", "undatable", right=(3, 4, 5))
     for assignment in report.workplace.assignments:
-        approval = report.approval(assignment.rule.id, assignment.digest)
-        may = f"yes, {shown(approval.by)}" if approval else "no, report only"
+        word, found = report.word(assignment), report.clearance(assignment)
+        may = f"yes, {shown(word.by) if word else 'tighter'}" if found.in_force else _WAITS[found.state]
         rows = [row for row in report.results if row.rule == assignment.rule.id]
         for place, row in enumerate(rows or [None]):
             figures = (f"{row.due:,}", f"{row.done:,}", f"{row.undatable:,}") if row else ("-", "-", "-")
@@ -253,15 +286,15 @@ def _run_json(run: RunRow | None) -> RunRowJson | None:
 
 def _rule_json(report: StatusReport, place: int) -> RuleStateJson:
     assignment = report.workplace.assignments[place]
-    approval = report.approval(assignment.rule.id, assignment.digest)
+    word = report.word(assignment)
     return {
         "rule": assignment.rule.id,
         "rule_digest": assignment.digest,
         "system": assignment.target.target.system,
         "dataset": assignment.target.target.dataset,
-        "approved": approval is not None,
-        "approved_by": approval.by if approval else None,
-        "approved_at": stamp(approval.at) if approval else None,
+        "approved": report.clearance(assignment).in_force,
+        "approved_by": word.by if word else None,
+        "approved_at": stamp(word.at) if word else None,
         "last": [
             {
                 "action": row.action,

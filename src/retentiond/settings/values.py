@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -17,6 +18,7 @@ from retentiond.settings.environment import PREFIX, variables
 from retentiond.settings.schedule import parse_schedule, risky_local_hours
 
 POSTGRESQL = "postgresql+psycopg"
+_SPAN = re.compile(r"P(?:([0-9]{1,4})D)?(?:T([0-9]{1,5})H)?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*")
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -74,6 +76,19 @@ def _database(value: str) -> str:
     return value
 
 
+def _span(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    # Whole days and hours only: what a month is would have to be said by a calendar.
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not (found := timedelta(days=int(match[1] or 0), hours=int(match[2] or 0))):
+        raise ValueError("a span is written in ISO 8601 days or hours, at least one hour, for example P7D or PT12H")
+    return found
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""Written as `P7D` or `PT12H`."""
+
 Share = Annotated[float, BeforeValidator(_share)]
 """Written in per cent (`25%`), kept as a fraction."""
 
@@ -107,6 +122,8 @@ class Guards(_Part):
     """Days without a run after which a person has to say that the clock is right."""
     target_clock: Count = 600
     """Seconds that a system's own clock may differ from ours."""
+    cool_off: Span = timedelta(days=7)
+    """How long after its second approval a looser version of a rule, or a removal, does not count yet."""
 
 
 class Retry(_Part):

@@ -1,4 +1,4 @@
-"""What named persons allowed, and took back."""
+"""What named persons allowed, and took back, and what the versions of rules said that they allowed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from retentiond.store.part import Part
-from retentiond.store.tables import approvals
-from retentiond.store.values import Approval
+from retentiond.store.tables import approvals, rule_versions
+from retentiond.store.values import Approval, RuleVersion
 
 
 class Approvals(Part):
@@ -53,6 +53,31 @@ class Approvals(Part):
                 sa.select(approvals).where(approvals.c.revoked_at.is_(None)).order_by(approvals.c.id)
             ).mappings()
             return [_approval(row) for row in rows]
+
+    def keep_version(self, version: RuleVersion) -> None:
+        """Keep a version of a rule; one that is kept already stays as it is."""
+        with self._transaction() as connection:
+            known = sa.select(rule_versions.c.rule).where(
+                rule_versions.c.rule == version.rule, rule_versions.c.digest == version.digest
+            )
+            if connection.execute(known).first() is None:
+                connection.execute(
+                    sa.insert(rule_versions).values(
+                        rule=version.rule,
+                        digest=version.digest,
+                        mapping=version.mapping,
+                        deciding=dict(version.deciding),
+                        first_seen=version.first_seen,
+                    )
+                )
+
+    def versions(self) -> list[RuleVersion]:
+        """Every version of every rule that was kept, the first ones first."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                sa.select(rule_versions).order_by(rule_versions.c.first_seen, rule_versions.c.rule, rule_versions.c.digest)
+            ).mappings()
+            return [RuleVersion(**row) for row in rows]
 
     def revoke(self, subject: str, name: str, now: datetime) -> int:
         """Take back every approval of `name` that was not revoked; how many those were. The rows stay, marked."""

@@ -12,19 +12,38 @@ from retentiond.database import migrate, open_database, translated
 from retentiond.errors import StateError
 from retentiond.sealing import open_seal
 from retentiond.store.approvals import Approvals
+from retentiond.store.attestations import Attestations
+from retentiond.store.findings import Findings
 from retentiond.store.holds import Holds
 from retentiond.store.outbox import Outbox
 from retentiond.store.plans import Plans
 from retentiond.store.pulse import Pulse
+from retentiond.store.requests import Requests
+from retentiond.store.reviews import Reviews
 from retentiond.store.runs import Runs
+from retentiond.store.suppressions import Suppressions
 from retentiond.store.taxyears import TaxYears
 from retentiond.store.turns import Turns
 
-NEWEST = "0002"
+NEWEST = "0004"
 """The version that the newest migration makes."""
 
 
-class Store(Runs, Approvals, Plans, Pulse, Holds, TaxYears, Outbox, Turns):
+class Store(
+    Runs,
+    Approvals,
+    Plans,
+    Pulse,
+    Holds,
+    TaxYears,
+    Requests,
+    Suppressions,
+    Reviews,
+    Findings,
+    Attestations,
+    Outbox,
+    Turns,
+):
     """What survives a restart. Every method is one short transaction and raises `StateError` where it cannot be made."""
 
 

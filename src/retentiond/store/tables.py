@@ -82,6 +82,16 @@ approvals = sa.Table(
     sa.Index("approvals_by_subject", "subject", "name", "digest"),
 )
 
+rule_versions = sa.Table(
+    "rule_versions",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("mapping", sa.Text, nullable=False),
+    sa.Column("deciding", sa.JSON, nullable=False),
+    sa.Column("first_seen", Instant, nullable=False),
+)
+
 plans = sa.Table(
     "plans",
     metadata,
@@ -162,3 +172,75 @@ outbox = sa.Table(
     sa.Column("fields", sa.JSON, nullable=False),
 )
 """Entries that the deletion log is still to take in."""
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("persons", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("case_ref", sa.Text, nullable=False),
+    sa.Column("decided_at", Instant),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("answered_at", Instant),
+    sa.Column("rules", sa.JSON(none_as_null=True)),
+    sa.Column("found", sa.LargeBinary, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("mark", sa.LargeBinary, primary_key=True),
+    sa.Column("case_ref", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("review", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False, index=True),
+    sa.Column("system", sa.Text, nullable=False),
+    sa.Column("dataset", sa.Text, nullable=False),
+    sa.Column("key", sa.LargeBinary, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("noted_at", Instant, nullable=False),
+    sa.Column("word", sa.Text),
+    sa.Column("decided_at", Instant),
+    sa.Column("until", Instant),
+    sa.Column("reference", sa.Text),
+    sa.Column("by", sa.Text),
+    sa.Column("second_by", sa.Text),
+    sa.Column("proposed_word", sa.Text),
+    sa.Column("proposed_at", Instant),
+    sa.Column("proposed_until", Instant),
+    sa.Column("proposed_reference", sa.Text),
+    sa.Column("proposed_by", sa.Text),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("mark", sa.LargeBinary, primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("first_seen", Instant, nullable=False),
+    sa.Column("last_seen", Instant, nullable=False),
+    sa.Index("findings_by_rule", "rule", "kind"),
+)
+
+attestations = sa.Table(
+    "attestations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False, index=True),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("expires", Instant, nullable=False),
+)

@@ -1,10 +1,15 @@
-"""What the store keeps, as values. No keys, names or addresses of records: at most keyed digests of them."""
+"""What the store keeps, as values. Where a record's key is among them, it is never shown or logged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from retentiond.model.circumstances import ReviewDecision
+from retentiond.model.record import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Approval:
     """What a named person allowed."""
 
     subject: str
-    """`rule`, `plan` or `clock`."""
+    """`rule`, `removal` (of a rule), `plan` or `clock`."""
     name: str
     """Which rule, which rule's step, or `clock`."""
     digest: str
@@ -81,6 +86,20 @@ class Approval:
     at: datetime
     expires: datetime | None
     """From when on it counts no more; None where it stands until something changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """A version of a rule about which somebody gave a word."""
+
+    rule: str
+    digest: str
+    """What an approval of it binds (hex)."""
+    mapping: str
+    """Digest (hex) of how its data set is reached."""
+    deciding: Mapping[str, Any]
+    """All else that decides, as JSON; whoever reads it reckons the digest again."""
+    first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +114,63 @@ class PlanHeader:
     made_at: datetime
     expires_at: datetime
     counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """One record about which a person has to decide, or has decided."""
+
+    id: str
+    """A keyed digest of rule, data set and record."""
+    rule: str
+    target: Target
+    key: tuple[str, ...] = field(repr=False)
+    """Personal data: never shown or logged."""
+    owner: str
+    due_at: datetime
+    """Since when it waits (UTC)."""
+    noted_at: datetime
+    """When a run first found it waiting."""
+    decision: ReviewDecision | None = None
+    """The newest decision; None before the first."""
+    by: str | None = None
+    second_by: str | None = None
+    proposal: ReviewDecision | None = None
+    """What a first person proposed and a second has to confirm; None where nothing is proposed."""
+    proposed_by: str | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """True while a decision is missing: none was made, or the record came up for review again since."""
+        return self.decision is None or self.decision.at < self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class FindingAge:
+    """How many records of a rule have one kind of trouble, and how long the oldest has it."""
+
+    rule: str
+    kind: str
+    count: int
+    oldest: datetime
+    """When the one that is there longest was first seen (UTC)."""
+
+
+class AttestationResult(StrEnum):
+    """What an attestation says."""
+
+    MET = "met"
+    NOT_MET = "not-met"
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """Somebody's evidence that data which no connector reaches goes in time, or does not."""
+
+    rule: str
+    result: AttestationResult
+    reference: str
+    by: str
+    at: datetime
+    expires: datetime
+    """From when on it is good for nothing."""

@@ -7,9 +7,11 @@ import inspect
 from retentiond.testing.acting import ActingPromises, PermitPromises
 from retentiond.testing.finding import FindingPromises
 from retentiond.testing.looking import LookingPromises
+from retentiond.testing.telling import TellingPromises
+from retentiond.testing.unblocking import UnblockingPromises
 
 
-class ConformanceKit(FindingPromises, LookingPromises, ActingPromises, PermitPromises):
+class ConformanceKit(FindingPromises, LookingPromises, TellingPromises, ActingPromises, UnblockingPromises, PermitPromises):
     """All promises. A test class inherits from it; each test takes a `world`, empty and its own, from a fixture."""
 
     @classmethod

@@ -22,10 +22,19 @@ from retentiond.connector import (
     OutcomeUnknownError,
     Presence,
     RecordRef,
+    Subject,
     Target,
     TransientConnectorError,
 )
-from retentiond.testing.memory import Key, MemoryDataset, MemoryDeleter, MemoryReader, MemoryStore, memory_connector
+from retentiond.testing.memory import (
+    Key,
+    MemoryBlocker,
+    MemoryDataset,
+    MemoryDeleter,
+    MemoryReader,
+    MemoryStore,
+    memory_connector,
+)
 
 CANARIES = (
     "Erika-Kanarienvogel",
@@ -62,26 +71,29 @@ KEYS: Mapping[str, Key] = {
 UNDATED: Key = (f"nobody knows when {CANARIES[0]}",)
 """The key of a record without a date, which has to stay whatever is said about it."""
 
+PERSONS = frozenset({Subject("email", CANARIES[1]), Subject("phone", CANARIES[2].replace("-", ""))})
+"""Whom all hostile records are about, normalized."""
+
 
 class Mischief(StrEnum):
     """What a hostile connector does beside having hostile keys."""
 
     NONE = "none"
     TELLING_ERROR = "telling-error"
-    """Searching fails, and the text of the error names a person."""
+    """Searching, also for a person, fails, and the text of the error names a person."""
     TELLING_FINDING = "telling-finding"
-    """The preflight warns, with markup and escapes in its sentence."""
+    """Preflight and coverage warn, with markup and escapes in the sentence."""
     ODD_EXCEPTION = "odd-exception"
     """Searching raises what no connector may raise."""
     ODD_EXCEPTION_WHILE_ACTING = "odd-exception-while-acting"
-    """Everything is deleted, and then comes an exception that no connector may raise."""
+    """Everything is done, and then comes an exception that no connector may raise."""
     FAILING_HALFWAY = "failing-halfway"
     """The search fails after its first page."""
     HUGE_COUNT = "huge-count"
     """There are more records than fit into eight bytes."""
     NEGATIVE_COUNT = "negative-count"
     TOO_FEW_ANSWERS = "too-few-answers"
-    """Everything is deleted, and one answer is missing."""
+    """Everything is done, and one answer is missing."""
     TOO_MANY_ANSWERS = "too-many-answers"
     UNKNOWN_CODE = "unknown-code"
     """The reason for a failure is none of the closed list, and names a person."""
@@ -96,6 +108,8 @@ class Mischief(StrEnum):
     """The search yields each page a second time."""
     UNDATED_FOUND = "undated-found"
     """Records without a date are found, as if they had one."""
+    OTHERS_FOUND = "others-found"
+    """The search for a person yields the records of everybody else, too."""
     SLOW = "slow"
     """`wait` is called before each page and each act."""
 
@@ -105,12 +119,18 @@ TELLING = f"\x1b[31m[bold]{CANARIES[0]} <{CANARIES[1]}> {CANARIES[3]}\nrefused"
 
 
 def hostile_store(dataset: str, dates: Mapping[str, datetime]) -> MemoryStore:
-    """A store with one record under each of `KEYS`, each a second younger than the one before, and `UNDATED` without a date."""
+    """A store with one record under each of `KEYS`, each a second younger than the one before, and `UNDATED` without a date.
+
+    All are about `PERSONS`, and each has the fact `note`, a text that names somebody.
+    """
     store = MemoryStore()
-    store.put(dataset, UNDATED, dict.fromkeys(dates), f"content of {CANARIES[0]}")
+
+    def put(key: Key, dated: Mapping[str, datetime | None], canary: str) -> None:
+        store.put(dataset, key, dated, f"content of {canary}", facts={"note": canary}, subjects=PERSONS)
+
+    put(UNDATED, dict.fromkeys(dates), CANARIES[0])
     for number, key in enumerate(KEYS.values()):
-        later = {name: moment + timedelta(seconds=number) for name, moment in dates.items()}
-        store.put(dataset, key, later, f"content of {CANARIES[number % len(CANARIES)]}")
+        put(key, {name: moment + timedelta(seconds=number) for name, moment in dates.items()}, CANARIES[number % len(CANARIES)])
     return store
 
 
@@ -127,6 +147,7 @@ def hostile_connector(
         title=f"[red]{TELLING}",
         reader=lambda _connection, options, target: HostileReader(store, options, target, mischief, wait),
         deleter=lambda _connection, _options, target: HostileDeleter(store, target, mischief, wait),
+        blocker=lambda _connection, _options, target: HostileBlocker(store, target, mischief, wait),
     )
 
 
@@ -142,8 +163,11 @@ class HostileReader(MemoryReader):
 
     def preflight(self, action: Action) -> list[Finding]:
         """Warns where it is told to."""
-        telling = [Finding(TELLING, refuses=False)] if self._mischief is Mischief.TELLING_FINDING else []
-        return [*super().preflight(action), *telling]
+        return [*super().preflight(action), *self._telling()]
+
+    def coverage(self) -> Sequence[Finding]:
+        """Warns where it is told to."""
+        return [*super().coverage(), *self._telling()]
 
     def count(self) -> int:
         """Right, unless told to lie."""
@@ -152,11 +176,31 @@ class HostileReader(MemoryReader):
 
     def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
         """What is before the cutoff, unless told otherwise."""
+        yield from self._spoilt(lambda: super(HostileReader, self).find(cutoff, awaiting))
+        if self._mischief is Mischief.UNDATED_FOUND:
+            yield from self.undated([cutoff.by])
+
+    def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+        """The records of a person, unless told otherwise."""
+        yield from self._spoilt(lambda: super(HostileReader, self).about(person))
+        if self._mischief is Mischief.OTHERS_FOUND:
+            refs = [self._ref(key) for key in sorted(self._all())]
+            yield [ref for ref in refs if person not in ref.subjects]
+
+    def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
+        """What is there of each, less one where told so."""
+        seen = super().present(refs)
+        return seen[1:] if self._mischief is Mischief.TOO_FEW_PRESENCES else seen
+
+    def _telling(self) -> list[Finding]:
+        return [Finding(TELLING, refuses=False)] if self._mischief is Mischief.TELLING_FINDING else []
+
+    def _spoilt(self, search: Callable[[], Iterator[Sequence[RecordRef]]]) -> Iterator[Sequence[RecordRef]]:
         if self._mischief is Mischief.TELLING_ERROR:
             raise ConnectorError(TELLING, "unavailable")
         if self._mischief is Mischief.ODD_EXCEPTION:
             raise KeyError(TELLING)
-        for page in super().find(cutoff, awaiting):
+        for page in search():
             if self._mischief is Mischief.SLOW:
                 self._wait()
             yield page
@@ -164,13 +208,6 @@ class HostileReader(MemoryReader):
                 yield page
             if self._mischief is Mischief.FAILING_HALFWAY:
                 raise ConnectorError(TELLING, "lost-connection")
-        if self._mischief is Mischief.UNDATED_FOUND:
-            yield from self.undated([cutoff.by])
-
-    def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
-        """What is there of each, less one where told so."""
-        seen = super().present(refs)
-        return seen[1:] if self._mischief is Mischief.TOO_FEW_PRESENCES else seen
 
 
 class HostileDeleter(MemoryDeleter):
@@ -182,26 +219,50 @@ class HostileDeleter(MemoryDeleter):
         self._wait = wait
 
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        match self._mischief:
-            case Mischief.NEVER_ANSWERS:
-                raise OutcomeUnknownError(TELLING)
-            case Mischief.NEVER_READY:
-                raise TransientConnectorError(TELLING, retry_after=366 * 86_400)
-            case Mischief.UNKNOWN_CODE:
-                return [Answer.failed(TELLING) for _ in refs]
-            case Mischief.SLOW:
-                self._wait()
-            case _:
-                pass
-        answers = super()._delete(refs)
-        match self._mischief:
-            case Mischief.ODD_EXCEPTION_WHILE_ACTING:
-                raise UnicodeDecodeError("utf-8", CANARIES[4].encode(), 0, 1, TELLING)
-            case Mischief.TOO_FEW_ANSWERS:
-                return answers[1:]
-            case Mischief.TOO_MANY_ANSWERS:
-                return [*answers, Answer.done(How.RESPONSE)]
-            case Mischief.DONE_AND_NOBODY_SAYS_HOW:
-                return [replace(answer, how=How.NONE) for answer in answers]
-            case _:
-                return answers
+        return _spoilt(self._mischief, self._wait, super()._delete, refs)
+
+
+class HostileBlocker(MemoryBlocker):
+    """Blocks and unblocks in memory, and does its mischief."""
+
+    def __init__(self, store: MemoryStore, target: Target, mischief: Mischief, wait: Callable[[], None]) -> None:
+        super().__init__(store, target)
+        self._mischief = mischief
+        self._wait = wait
+
+    def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return _spoilt(self._mischief, self._wait, super()._block, refs)
+
+    def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return _spoilt(self._mischief, self._wait, super()._unblock, refs)
+
+
+def _spoilt(
+    mischief: Mischief,
+    wait: Callable[[], None],
+    act: Callable[[Sequence[RecordRef]], list[Answer]],
+    refs: Sequence[RecordRef],
+) -> list[Answer]:
+    match mischief:
+        case Mischief.NEVER_ANSWERS:
+            raise OutcomeUnknownError(TELLING)
+        case Mischief.NEVER_READY:
+            raise TransientConnectorError(TELLING, retry_after=366 * 86_400)
+        case Mischief.UNKNOWN_CODE:
+            return [Answer.failed(TELLING) for _ in refs]
+        case Mischief.SLOW:
+            wait()
+        case _:
+            pass
+    answers = act(refs)
+    match mischief:
+        case Mischief.ODD_EXCEPTION_WHILE_ACTING:
+            raise UnicodeDecodeError("utf-8", CANARIES[4].encode(), 0, 1, TELLING)
+        case Mischief.TOO_FEW_ANSWERS:
+            return answers[1:]
+        case Mischief.TOO_MANY_ANSWERS:
+            return [*answers, Answer.done(How.RESPONSE)]
+        case Mischief.DONE_AND_NOBODY_SAYS_HOW:
+            return [replace(answer, how=How.NONE) for answer in answers]
+        case _:
+            return answers

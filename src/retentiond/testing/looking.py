@@ -177,6 +177,8 @@ class LookingPromises:
             "present": lambda reader: reader.present(refs),
             "explain": lambda reader: reader.explain(refs[0].key),
         }
+        if not bench.lacks(Gap.ABOUT):
+            questions["about"] = lambda reader: list(reader.about(bench.person(world.ways[0])))
         for name, question in questions.items():
             try:
                 with bench.reader() as reader:
@@ -224,10 +226,12 @@ class LookingPromises:
             bench.lacks(gap)
         connector = world.connector
         roles = {Action.DELETE: connector.deleter, Action.BLOCK: connector.blocker, Action.ANONYMIZE: connector.anonymizer}
-        offer = connector.offer(bench.connection, bench.options)
+        offer = bench.offer
         assert {action for action in offer.actions if roles[action] is None} == set(), "an action is offered without a role"
         dates = {name for name in (world.instant, world.day) if name is not None}
         assert dates <= offer.dates, "a date is not offered"
+        assert offer.computed <= offer.dates, "a date is worked out and not offered"
+        assert world.subject is None or world.subject in offer.subjects, "a kind of identifier is not offered"
 
     def test_preflight_of_a_sound_system_refuses_nothing(self, world: World) -> None:
         """Where every other promise is kept nothing has to be mended first."""

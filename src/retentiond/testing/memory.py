@@ -6,7 +6,7 @@ Everything that can go wrong in a real system can be made to go wrong here: `Mem
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -24,6 +24,7 @@ from retentiond.connector import (
     Cutoff,
     Dates,
     Deleter,
+    Fact,
     Finding,
     How,
     Moment,
@@ -31,6 +32,7 @@ from retentiond.connector import (
     Presence,
     Reader,
     RecordRef,
+    Subject,
     Target,
     TargetOptions,
 )
@@ -50,6 +52,11 @@ class Stored:
     """Tells it from whatever lay under its key before, or will."""
     blocked: bool = False
     anonymized: bool = False
+    facts: dict[str, Fact] = field(default_factory=dict)
+    subjects: set[Subject] = field(default_factory=set)
+    """Whom it is about, each normalized by `subject`."""
+    contested: bool = False
+    """Another data set holds it, too."""
 
 
 class When(StrEnum):
@@ -78,6 +85,8 @@ class MemoryStore:
     """Raised by everything that is asked while set."""
     unreadable: bool = False
     """Read-backs fail while set."""
+    coverage_findings: list[Finding] = field(default_factory=list)
+    """What `coverage` tells."""
     acts: int = 0
     """How many batches it was asked to change."""
     before_act: Callable[[Sequence[RecordRef]], None] | None = None
@@ -85,10 +94,22 @@ class MemoryStore:
     _disturbances: list[tuple[When, Exception]] = field(default_factory=list)
     _births: int = 0
 
-    def put(self, dataset: str, key: Key | str, dates: Mapping[str, Moment | None], content: str = "content") -> None:
+    def put(
+        self,
+        dataset: str,
+        key: Key | str,
+        dates: Mapping[str, Moment | None],
+        content: str = "content",
+        *,
+        facts: Mapping[str, Fact] | None = None,
+        subjects: Iterable[Subject] = (),
+        contested: bool = False,
+    ) -> None:
         """Put a record there, or another one under its key."""
         self._births += 1
-        self.datasets.setdefault(dataset, {})[_key(key)] = Stored(dict(dates), content, born=self._births)
+        self.datasets.setdefault(dataset, {})[_key(key)] = Stored(
+            dict(dates), content, born=self._births, facts=dict(facts or {}), subjects=set(subjects), contested=contested
+        )
 
     def get(self, dataset: str, key: Key | str) -> Stored | None:
         """The record under `key` as it lies there; None where there is none."""
@@ -135,6 +156,12 @@ class MemoryDataset(TargetOptions):
 
     dates: tuple[str, ...]
     """The dates that its records may have."""
+    computed: tuple[str, ...] = ()
+    """Those of `dates` that no search can be led by."""
+    facts: tuple[str, ...] = ()
+    """The facts that its records tell; one that a record does not have is unknown."""
+    subjects: tuple[str, ...] = ()
+    """The kinds of identifiers that its records tell."""
     actions: tuple[Action, ...] = RULED
     copies: tuple[str, ...] = ()
     """Copies that outlive a delete; nobody knows for how long."""
@@ -149,7 +176,9 @@ def memory_connector(store: MemoryStore, *, name: str = "memory", batch_size: in
         title="Records in memory, for tests",
         connection=MemoryConnection,
         options=MemoryDataset,
-        offer=lambda _connection, options: Offer(frozenset(options.dates), frozenset(options.actions)),
+        offer=lambda _connection, options: Offer(
+            *map(frozenset, (options.dates, options.actions, options.facts, options.subjects, options.computed))
+        ),
         reader=lambda _connection, options, target: MemoryReader(store, options, target),
         deleter=lambda _connection, _options, target: MemoryDeleter(store, target),
         blocker=lambda _connection, _options, target: MemoryBlocker(store, target),
@@ -181,6 +210,8 @@ class MemoryReader(Reader):
 
     def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
         """Those before the cutoff, oldest first."""
+        if cutoff.by in self._options.computed:
+            raise ConnectorError(f"No search in memory can be led by {cutoff.by}: it is worked out.", "unsupported")
         last: tuple[datetime, Key] | None = None
         while True:
             found = sorted(
@@ -198,9 +229,7 @@ class MemoryReader(Reader):
 
     def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
         """Those that know none of `dates`."""
-        keys = sorted(key for key, stored in self._all().items() if all(stored.dates.get(name) is None for name in dates))
-        for start in range(0, len(keys), self._options.page):
-            yield [self._ref(key) for key in keys[start : start + self._options.page]]
+        return self._pages(key for key, stored in self._all().items() if all(stored.dates.get(name) is None for name in dates))
 
     def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
         """What is there of each."""
@@ -212,6 +241,17 @@ class MemoryReader(Reader):
         """The record under `key`."""
         return self._ref(key) if key in self._all() else None
 
+    def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+        """Those whose subjects hold exactly `person`: equal to it, and never like it."""
+        if person.kind not in self._options.subjects:
+            return super().about(person)
+        return self._pages(key for key, stored in self._all().items() if person in stored.subjects)
+
+    def coverage(self) -> Sequence[Finding]:
+        """What the store was told to tell."""
+        self._store.check()
+        return tuple(self._store.coverage_findings)
+
     def now(self) -> datetime | None:
         """The store's own clock."""
         return self._store.clock
@@ -220,10 +260,25 @@ class MemoryReader(Reader):
         self._store.check()
         return self._store.datasets.get(self._dataset, {})
 
+    def _pages(self, keys: Iterable[Key]) -> Iterator[Sequence[RecordRef]]:
+        found = sorted(keys)
+        return (
+            [self._ref(key) for key in found[at : at + self._options.page]] for at in range(0, len(found), self._options.page)
+        )
+
     def _ref(self, key: Key) -> RecordRef:
         stored = self._all()[key]
         dates: Dates = {name: stored.dates.get(name) for name in self._options.dates}
-        return RecordRef(key, dates, fingerprint(stored), (str(stored.born),), blocked=stored.blocked)
+        return RecordRef(
+            key,
+            dates,
+            fingerprint(stored),
+            (str(stored.born),),
+            blocked=stored.blocked,
+            facts={name: stored.facts.get(name) for name in self._options.facts},
+            subjects=frozenset(one for one in stored.subjects if one.kind in self._options.subjects),
+            contested=stored.contested,
+        )
 
 
 class MemoryDeleter(Deleter):
@@ -248,7 +303,7 @@ class MemoryDeleter(Deleter):
 
 
 class MemoryBlocker(Blocker):
-    """Blocks in memory."""
+    """Blocks in memory, and unblocks."""
 
     def __init__(self, store: MemoryStore, target: Target) -> None:
         super().__init__(target)
@@ -258,14 +313,23 @@ class MemoryBlocker(Blocker):
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
         return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
 
+    def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        return self._store.disturbed(lambda some: [self._back(ref) for ref in some], refs)
+
     def _one(self, ref: RecordRef) -> Answer:
+        return self._turned(ref, blocked=True)
+
+    def _back(self, ref: RecordRef) -> Answer:
+        return self._turned(ref, blocked=False)
+
+    def _turned(self, ref: RecordRef, *, blocked: bool) -> Answer:
         records = self._store.datasets.get(self.target.dataset, {})
         hindrance = _hindrance(self._store, records, ref)
         if hindrance is not None:
             return hindrance
-        if records[ref.key].blocked:
+        if records[ref.key].blocked is blocked:
             return Answer.not_found()
-        records[ref.key].blocked = True
+        records[ref.key].blocked = blocked
         return Answer.done(How.RETURNING)
 
 
@@ -293,9 +357,15 @@ class MemoryAnonymizer(Anonymizer):
 
 
 def fingerprint(stored: Stored) -> str:
-    """The digest of what decides about a record; neither blocking nor anonymizing changes it."""
-    deciding = repr((sorted((name, str(moment)) for name, moment in stored.dates.items()), stored.version))
-    return hashlib.sha256(deciding.encode()).hexdigest()
+    """The digest of all that decides about a record; neither blocking nor anonymizing changes it."""
+    deciding = (
+        sorted((name, str(moment)) for name, moment in stored.dates.items()),
+        sorted(stored.facts.items()),
+        sorted((one.kind, one.value) for one in stored.subjects),
+        stored.contested,
+        stored.version,
+    )
+    return hashlib.sha256(repr(deciding).encode()).hexdigest()
 
 
 def _hindrance(store: MemoryStore, records: Mapping[Key, Stored], ref: RecordRef) -> Answer | None:

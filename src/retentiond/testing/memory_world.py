@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from datetime import date, datetime
 
-from retentiond.connector import ConnectorError, Presence
+from retentiond.connector import ConnectorError, Presence, subject
 from retentiond.testing.memory import MemoryStore, memory_connector
 from retentiond.testing.world import Gap, Key, World
 
@@ -15,13 +15,14 @@ class MemoryWorld(World):
 
     instant = "created"
     day = "due_on"
+    subject = "email"
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.connector = memory_connector(self.store)
         self.connection = {}
         self.gaps = {Gap.WRITE_THROUGH: "memory knows no sessions and no rights"}
-        self.options = {"dates": ["created", "due_on"]}
+        self.options = {"dates": ["created", "due_on"], "facts": ["open"], "subjects": ["email"]}
 
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
         """A record under a key that begins like its neighbours'."""
@@ -73,6 +74,24 @@ class MemoryWorld(World):
     def typed(self, key: Key) -> str:
         """Components with slashes between them."""
         return "/".join(key)
+
+    def put_about(self, number: int, moment: datetime | date | None, person: str, state: Presence = Presence.PRESENT) -> Key:
+        """A record of whoever that is."""
+        key = self.put(number, moment, state)
+        self.change_person(key, person)
+        return key
+
+    def change_person(self, key: Key, person: str) -> None:
+        """Somebody else, or nobody."""
+        self.store.datasets["records"][key].subjects = {one for one in (subject("email", person),) if one is not None}
+
+    def change_fact(self, key: Key) -> None:
+        """Known from now on."""
+        self.store.datasets["records"][key].facts["open"] = True
+
+    def contest(self, key: Key) -> None:
+        """By a mark: memory looks into no other data set."""
+        self.store.datasets["records"][key].contested = True
 
     def _put(self, key: Key, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
         name = self.instant if isinstance(moment, datetime) else self.day

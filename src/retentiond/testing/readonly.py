@@ -45,6 +45,9 @@ class _RefusingBlocker(Blocker):
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
         raise WriteAttemptedError(f"{len(refs)} records of {self.target} were to be blocked")
 
+    def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
+        raise WriteAttemptedError(f"{len(refs)} records of {self.target} were to be unblocked")
+
 
 class _RefusingAnonymizer(Anonymizer):
     def _anonymize(self, refs: Sequence[RecordRef]) -> list[Answer]:

@@ -17,12 +17,15 @@ from retentiond.connector import (
     ConnectionOptions,
     Connector,
     Cutoff,
+    Offer,
     Permit,
     Presence,
     Reader,
     RecordRef,
+    Subject,
     Target,
     TargetOptions,
+    subject,
 )
 
 Key = tuple[str, ...]
@@ -53,6 +56,14 @@ class Gap(StrEnum):
     """Keys are the system's own, and never odd."""
     TYPED_KEYS = "typed-keys"
     """Nobody types keys of this system."""
+    UNBLOCK = "unblock"
+    """What is blocked stays so; says nothing where `block` is a gap, too."""
+    ABOUT = "about"
+    """No record tells whom it is about."""
+    FACTS = "facts"
+    """No record tells a fact."""
+    CONTESTED = "contested"
+    """No record can be held by two data sets."""
 
 
 class World(ABC):
@@ -74,7 +85,17 @@ class World(ABC):
     gaps: Mapping[Gap, str] = {}
     """What this system lacks, each with the reason."""
     many: int = 8
-    """How many records are more than two pages of `find`."""
+    """How many records are more than two pages of `find`, and of `about`."""
+    subject: str | None = None
+    """The kind of identifier by which a person's records are found; None is the gap `about`."""
+    ways: Sequence[str] = ("anna@person.example", "Anna@Person.Example", "  ANNA@PERSON.EXAMPLE\t", "ａnna＠person.example")
+    """Ways to write the identifier of one person; `retentiond.connector.subject` makes one of them all."""
+    others: Sequence[str] = (
+        *("hanna@person.example", "anna@person.example.org", "ann@person.example", "anna", "@person.example"),
+        *("ann_@person.example", "anna@person%", "%", "_", "*", "anna@person?example", "anná@person.example"),
+        *("o'anna@person.example", '"anna"@person.example', "anna\\@person.example", "anna@person.example, berta@person.example"),
+    )
+    """Identifiers each of another person: parts of the first one, wildcards, quotes, other scripts."""
 
     @abstractmethod
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
@@ -132,6 +153,22 @@ class World(ABC):
         """What a person types for this key."""
         raise NotImplementedError
 
+    def put_about(self, number: int, moment: datetime | date | None, person: str, state: Presence = Presence.PRESENT) -> Key:
+        """As `put`, and the record's field of the kind `subject` holds the text `person`, just as it is written."""
+        raise NotImplementedError
+
+    def change_person(self, key: Key, person: str) -> None:
+        """Have somebody else write another identifier into the record, and nothing else."""
+        raise NotImplementedError
+
+    def change_fact(self, key: Key) -> None:
+        """Have somebody else change a fact of the record, and nothing else."""
+        raise NotImplementedError
+
+    def contest(self, key: Key) -> None:
+        """Have another data set of the system hold this record, too."""
+        raise NotImplementedError
+
 
 _FACILITIES: dict[Gap, Callable[..., object]] = {
     Gap.WRITE_THROUGH: World.write_through,
@@ -139,6 +176,7 @@ _FACILITIES: dict[Gap, Callable[..., object]] = {
     Gap.UNREACHABLE: World.unreachable,
     Gap.ODD_KEYS: World.put_odd,
     Gap.TYPED_KEYS: World.typed,
+    Gap.CONTESTED: World.contest,
 }
 _NAMES = {facility: facility.__name__ for facility in _FACILITIES.values()}
 
@@ -159,6 +197,11 @@ class Bench:
         """The validated options of the data set."""
         return self.world.connector.options.model_validate(dict(self.world.options))
 
+    @property
+    def offer(self) -> Offer:
+        """What the data set offers."""
+        return self.world.connector.offer(self.connection, self.options)
+
     def lacks(self, what: Gap | Action) -> bool:
         """True where the world declares this gap; fails where it is declared without reason, or not true."""
         gap = Gap(what.value)
@@ -174,7 +217,13 @@ class Bench:
     def _offered(self, gap: Gap) -> bool:
         world = self.world
         if gap in {Gap.DELETE, Gap.BLOCK, Gap.ANONYMIZE}:
-            return Action(gap.value) in world.connector.offer(self.connection, self.options).actions
+            return Action(gap.value) in self.offer.actions
+        if gap is Gap.UNBLOCK:
+            return gap not in world.gaps  # only trying it tells: a promise of its own
+        if gap is Gap.ABOUT:
+            return bool(self.offer.subjects)
+        if gap is Gap.FACTS:
+            return bool(self.offer.facts)
         if gap is Gap.INSTANT:
             return world.instant is not None
         if gap is Gap.DAY:
@@ -249,6 +298,29 @@ class Bench:
         assert set(keys) <= found.keys(), "a record that was put there and is due was not found"
         return [found[key] for key in keys]
 
+    def person(self, text: str) -> Subject:
+        """Whom `text` names, of the kind that the world tells."""
+        assert self.world.subject is not None, "neither a kind of identifier nor the gap that there is none"
+        person = subject(self.world.subject, text)
+        assert person is not None, "the world names nobody"
+        return person
+
+    def about_pages(self, person: Subject) -> list[list[RecordRef]]:
+        """What a new reader finds about a person, page by page."""
+        with self.reader() as reader:
+            return [list(page) for page in reader.about(person)]
+
+    def about(self, person: Subject) -> list[RecordRef]:
+        """What a new reader finds about a person."""
+        return [ref for page in self.about_pages(person) for ref in page]
+
+    def explained(self, key: Key) -> RecordRef:
+        """What a new reader tells of the record under `key`, which is there."""
+        with self.reader() as reader:
+            ref = reader.explain(key)
+        assert ref is not None, "a record that is there is not explained"
+        return ref
+
     def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
         """What a new reader sees of each."""
         with self.reader() as reader:
@@ -266,10 +338,10 @@ class Bench:
             assert connector.deleter is not None, "delete is offered and there is no deleter"
             with connector.deleter(connection, options, target) as deleter:
                 return deleter.delete(refs, permit)
-        if action is Action.BLOCK:
+        if action in {Action.BLOCK, Action.UNBLOCK}:
             assert connector.blocker is not None, "block is offered and there is no blocker"
             with connector.blocker(connection, options, target) as blocker:
-                return blocker.block(refs, permit)
+                return blocker.block(refs, permit) if action is Action.BLOCK else blocker.unblock(refs, permit)
         assert connector.anonymizer is not None, "anonymize is offered and there is no anonymizer"
         with connector.anonymizer(connection, options, target) as anonymizer:
             return anonymizer.anonymize(refs, permit)
@@ -279,5 +351,10 @@ class Bench:
         return {key: self.world.content(key) for key in self.world.all_keys()}
 
 
-REACHED = {Action.DELETE: Presence.ABSENT, Action.BLOCK: Presence.BLOCKED, Action.ANONYMIZE: Presence.ANONYMIZED}
+REACHED = {
+    Action.DELETE: Presence.ABSENT,
+    Action.BLOCK: Presence.BLOCKED,
+    Action.ANONYMIZE: Presence.ANONYMIZED,
+    Action.UNBLOCK: Presence.PRESENT,
+}
 """The state in which each action leaves a record."""

@@ -124,6 +124,17 @@ def test_a_log_that_nobody_touched_is_in_order(place: LogPlace) -> None:
         assert log.verify() == found
 
 
+def test_who_gave_which_word_about_a_rule_is_told_in_order(sqlite_place: LogPlace) -> None:
+    words = [("rule letter", "staff-1"), ("rule letter", "staff-2"), ("removal letter", "staff-1")]
+    with open_log(sqlite_place, NOW, "test") as log:
+        for subject, by in [*words, ("plan letter delete", "staff-1"), ("clock", "staff-1")]:
+            log.event("approval", NOW, subject=subject, digest="ab", decision="approved", by=by)
+        log.checkpoint(NOW)
+        told = log.verify().words
+    assert [(word.subject, word.by) for word in told] == words
+    assert {(word.digest, word.at) for word in told} == {("ab", NOW.replace(microsecond=0))}
+
+
 @pytest.mark.parametrize("tampering", sorted(TAMPERINGS))
 def test_tampering_is_told(sqlite_place: LogPlace, tampering: str) -> None:
     _tampering_is_told(sqlite_place, tampering)

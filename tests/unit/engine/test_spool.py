@@ -14,6 +14,7 @@ from retentiond.engine.spool import open_spool
 from retentiond.engine.values import DueRecord
 from retentiond.errors import StateError
 from retentiond.model.record import RecordRef
+from retentiond.model.subject import Subject
 
 moments = st.none() | st.dates() | st.datetimes(timezones=st.just(UTC))
 text = st.text(st.characters(codec=None, exclude_categories=[]), max_size=20)
@@ -27,6 +28,9 @@ records = st.builds(
         identity=st.lists(text, max_size=2).map(tuple),
         blocked=st.booleans(),
         rows=st.integers(1, 10_000),
+        facts=st.dictionaries(text, st.none() | st.booleans() | st.integers() | text, max_size=3),
+        subjects=st.frozensets(st.builds(Subject, st.sampled_from(["email", "phone"]), text), max_size=3),
+        contested=st.booleans(),
     ),
     st.datetimes(timezones=st.just(UTC)),
 )

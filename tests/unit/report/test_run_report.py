@@ -117,3 +117,11 @@ def test_a_step_that_could_not_be_planned_has_no_figures(capsys: pytest.CaptureF
     told = _told(run_text(report), capsys)
     assert "It cannot be reached." in told
     assert "failed; 0 of 0 due records dealt with." in told
+
+
+def test_a_rule_that_awaits_another_person_is_not_told_to_be_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    step = replace(STEP, status=Status.AWAITING, outcomes={}, reasons=("Two persons have to.",), rule_awaits=True)
+    say(run_text(replace(REPORT, steps=(step,), status=Status.AWAITING)))
+    told = capsys.readouterr().out
+    assert "Two persons have to." in told
+    assert "approve plan" not in told

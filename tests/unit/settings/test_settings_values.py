@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,19 @@ def test_a_share_is_written_in_per_cent(text: str, fraction: float) -> None:
 def test_a_share_that_could_be_misread_is_refused(wrong: object) -> None:
     with pytest.raises(ValidationError, match="per cent"):
         Guards.model_validate({"share": wrong})
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("P7D", timedelta(days=7)), ("PT12H", timedelta(hours=12)), ("P1DT1H", timedelta(hours=25))]
+)
+def test_a_span_is_written_in_days_and_hours(text: str, span: timedelta) -> None:
+    assert Guards.model_validate({"cool_off": text}).cool_off == span
+
+
+@pytest.mark.parametrize("wrong", ["P0D", "PT0H", "P", "P1M", "PT30M", "7", 7, "-P7D", "P7", "", "P٧D"])
+def test_a_span_that_could_be_misread_or_is_none_is_refused(wrong: object) -> None:
+    with pytest.raises(ValidationError, match="for example P7D"):
+        Guards.model_validate({"cool_off": wrong})
 
 
 @pytest.mark.parametrize("name", [name for name in Guards.model_fields if name not in {"share", "undatable"}])

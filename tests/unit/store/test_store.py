@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from retentiond.database import translated
 from retentiond.errors import StateError
-from retentiond.store import Approval, ClockReading, Heartbeat, PlanHeader, RunRow, StepRow, Store, open_store, plans
+from retentiond.store import Approval, ClockReading, Heartbeat, PlanHeader, RuleVersion, RunRow, StepRow, Store, open_store, plans
 from retentiond.store.open import NEWEST
 from retentiond.store.plans import AT_ONCE
 from retentiond.store.tables import metadata
@@ -166,6 +166,15 @@ def test_the_newest_approval_counts(store: Store) -> None:
     store.approve(newer)
     assert store.approval("rule", "crm.lead", "d1", NOW) == newer
     assert [approval.by for approval in store.approvals()] == ["staff-7", "staff-8"]
+
+
+def test_a_version_of_a_rule_stays_as_it_was_first_kept(store: Store) -> None:
+    first = RuleVersion("crm.lead", "d1", "m1", {"zone": "UTC", "rule": {"id": "crm.lead", "holds": None}}, NOW)
+    other = RuleVersion("crm.lead", "d2", "m1", {}, NOW + HOUR)
+    store.keep_version(other)
+    store.keep_version(first)
+    store.keep_version(RuleVersion("crm.lead", "d1", "m2", {"zone": "Europe/Berlin"}, NOW + DAY))
+    assert store.versions() == [first, other]
 
 
 def test_what_was_revoked_stands_no_more_until_it_is_approved_again(store: Store) -> None:
@@ -394,8 +403,8 @@ def test_an_unreachable_server_is_a_clear_error(tmp_path: Path) -> None:
         pass
 
 
-def test_the_store_is_not_built_for_records(store: Store) -> None:
-    """Only plans speak of single records, and only by keyed digests."""
+def test_nothing_but_marks_and_what_is_sealed_is_kept_as_bytes(store: Store) -> None:
+    """Of single records and persons the store speaks by keyed digests, or under its seal."""
     built = sa.inspect(store._engine)
     binary = {
         (table, column["name"])
@@ -403,4 +412,5 @@ def test_the_store_is_not_built_for_records(store: Store) -> None:
         for column in built.get_columns(table)
         if isinstance(column["type"], sa.LargeBinary)
     }
-    assert binary == {("plan_records", "ref"), ("plan_records", "fingerprint")}
+    marks = {("plan_records", "ref"), ("plan_records", "fingerprint"), ("suppressions", "mark"), ("findings", "mark")}
+    assert binary == marks | {("requests", "persons"), ("requests", "found"), ("reviews", "key"), ("holds", "scope")}

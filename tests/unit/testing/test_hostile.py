@@ -5,19 +5,31 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.workbench import START, Workbench, rule
 
 from retentiond.audit import read_log
-from retentiond.connector import Action, Cutoff, Target
+from retentiond.connector import (
+    Action,
+    Connector,
+    ConnectorError,
+    Cutoff,
+    OutcomeUnknownError,
+    Permit,
+    RecordRef,
+    Subject,
+    Target,
+    subject,
+)
 from retentiond.engine.evidence import log_place
 from retentiond.engine.values import RunReport, Status
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.model.record import OutcomeKind
 from retentiond.settings import load_settings
-from retentiond.testing import memory_connector
-from retentiond.testing.hostile import CANARIES, KEYS, UNDATED, Mischief, hostile_connector, hostile_store
+from retentiond.testing import MemoryStore, memory_connector
+from retentiond.testing.hostile import CANARIES, KEYS, PERSONS, UNDATED, Mischief, hostile_connector, hostile_store
 
 LONG_AGO = START - timedelta(days=900)
 LEADS = Target("crm", "leads")
@@ -85,6 +97,60 @@ def test_the_log_tells_hostile_keys_apart(tmp_path: Path) -> None:
         found = {name: [entry.index for entry in log.find(LEADS, key) if "o" in entry.fields] for name, key in KEYS.items()}
     assert [name for name, indices in found.items() if len(indices) != 1] == []
     assert len({index for (index,) in found.values()}) == len(KEYS)
+
+
+def hostile(store: MemoryStore, mischief: Mischief = Mischief.NONE) -> tuple[Connector, Any, Any]:
+    """The connector with its options, all that its records tell included."""
+    connector = hostile_connector(store, mischief)
+    telling = {"dates": ["created"], "facts": ["note"], "subjects": ["email", "phone"]}
+    return connector, connector.connection(), connector.options.model_validate(telling)
+
+
+def about(mischief: Mischief, person: Subject) -> list[RecordRef]:
+    store = hostile_store("leads", {"created": LONG_AGO})
+    store.put("leads", "somebody else", {"created": LONG_AGO}, subjects=[Subject("email", "berta@person.example")])
+    connector, connection, options = hostile(store, mischief)
+    with connector.reader(connection, options, LEADS) as reader:
+        return [ref for page in reader.about(person) for ref in page]
+
+
+@pytest.mark.parametrize("person", sorted(PERSONS), ids=lambda person: person.kind)
+def test_all_hostile_records_are_about_the_same_persons_and_show_none(person: Subject) -> None:
+    assert subject(person.kind, person.value) == person
+    refs = about(Mischief.NONE, person)
+    assert {ref.key for ref in refs} == {*KEYS.values(), UNDATED}
+    assert not [canary for canary in CANARIES if canary in repr(refs)]
+
+
+def test_records_of_others_are_found_and_tell_that_they_are() -> None:
+    (person, *_) = PERSONS
+    others = [ref for ref in about(Mischief.OTHERS_FOUND, person) if person not in ref.subjects]
+    assert [ref.key for ref in others] == [("somebody else",)]
+
+
+def test_a_search_for_a_person_fails_as_any_search() -> None:
+    with pytest.raises(ConnectorError):
+        about(Mischief.TELLING_ERROR, Subject("email", "berta@person.example"))
+    with pytest.raises(KeyError):
+        about(Mischief.ODD_EXCEPTION, Subject("email", "berta@person.example"))
+
+
+@pytest.mark.parametrize(
+    "mischief", [Mischief.TOO_FEW_ANSWERS, Mischief.TOO_MANY_ANSWERS, Mischief.DONE_AND_NOBODY_SAYS_HOW, Mischief.UNKNOWN_CODE]
+)
+@pytest.mark.parametrize("action", [Action.BLOCK, Action.UNBLOCK])
+def test_answers_to_block_and_unblock_that_make_no_sense_leave_nobody_knowing(mischief: Mischief, action: Action) -> None:
+    store = hostile_store("leads", {"created": LONG_AGO})
+    connector, connection, options = hostile(store, mischief)
+    assert connector.blocker is not None
+    with connector.reader(connection, options, LEADS) as reader, connector.blocker(connection, options, LEADS) as blocker:
+        refs = [ref for page in reader.find(Cutoff("created", START, START.date()), Action.BLOCK) for ref in page]
+        for stored in store.datasets["leads"].values():
+            stored.blocked = action is Action.UNBLOCK
+        act = blocker.block if action is Action.BLOCK else blocker.unblock
+        with pytest.raises(OutcomeUnknownError) as caught:
+            act(refs, Permit("test.1", action, LEADS, refs))
+    assert not [canary for canary in CANARIES if canary in str(caught.value)]
 
 
 def test_a_plan_file_holds_no_name(tmp_path: Path) -> None:

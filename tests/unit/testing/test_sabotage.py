@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -21,9 +23,10 @@ from retentiond.connector import (
     Presence,
     Reader,
     RecordRef,
+    Subject,
     Target,
 )
-from retentiond.testing import ConformanceKit, Gap, MemoryWorld
+from retentiond.testing import ConformanceKit, Gap, MemoryWorld, World, memory
 from retentiond.testing.memory import MemoryAnonymizer, MemoryBlocker, MemoryDeleter, MemoryReader
 from retentiond.testing.world import Key
 
@@ -1132,6 +1135,394 @@ def first_the_act_and_then_the_permit(world: MemoryWorld) -> None:
             super()._spend(action, refs, permit)
 
     deleting(world, Broken)
+
+
+# ------------------------------------------------------------------------------------------------ whom and what
+
+
+def about_by(world: MemoryWorld, like: Callable[[str, str], bool]) -> None:
+    """Give the world a reader that finds a person by another comparison than being the same."""
+
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            if person.kind not in self._options.subjects:
+                return super().about(person)
+            records = self._all().items()
+            keys = [key for key, stored in records if any(like(one.value, person.value) for one in stored.subjects)]
+            return paged([self._ref(key) for key in keys])
+
+    reading(world, Broken)
+
+
+def about_leaving_out(world: MemoryWorld, left_out: Callable[[RecordRef], bool]) -> None:
+    """Give the world a reader that forgets some of a person's records."""
+
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            return paged([ref for page in super().about(person) for ref in page if not left_out(ref)])
+
+    reading(world, Broken)
+
+
+@breaks("about_finds_exactly_the_records_of_a_person")
+def a_person_by_a_part_of_the_identifier(world: MemoryWorld) -> None:
+    about_by(world, lambda stored, asked: asked in stored)
+
+
+@breaks("about_finds_exactly_the_records_of_a_person")
+def a_person_by_the_beginning(world: MemoryWorld) -> None:
+    about_by(world, lambda stored, asked: stored.startswith(asked))
+
+
+@breaks("about_finds_exactly_the_records_of_a_person")
+def a_person_by_wildcards(world: MemoryWorld) -> None:
+    about_by(world, lambda stored, asked: fnmatchcase(stored, asked.replace("%", "*").replace("_", "?")))
+
+
+@breaks("about_finds_exactly_the_records_of_a_person")
+def a_person_by_letters_without_accents(world: MemoryWorld) -> None:
+    def bare(text: str) -> bytes:
+        return unicodedata.normalize("NFD", text).encode("ascii", "ignore")
+
+    about_by(world, lambda stored, asked: bare(stored) == bare(asked))
+
+
+@breaks("about_finds_exactly_the_records_of_a_person", "a_record_tells_the_same_person_wherever_it_is_told")
+def a_person_as_it_is_written(world: MemoryWorld) -> None:
+    class Raw(MemoryWorld):
+        def change_person(self, key: Key, person: str) -> None:
+            self.store.datasets[DATA][key].subjects = {Subject("email", person)}
+
+    world.__class__ = Raw
+
+
+@breaks("about_finds_exactly_the_records_of_a_person")
+def a_person_found_twice(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            for page in super().about(person):
+                yield page
+                yield page
+
+    reading(world, Broken)
+
+
+@breaks("about_finds_blocked_and_undated_and_young_records")
+def blocked_records_are_forgotten(world: MemoryWorld) -> None:
+    about_leaving_out(world, lambda ref: ref.blocked)
+
+
+@breaks("about_finds_blocked_and_undated_and_young_records")
+def undated_records_are_forgotten(world: MemoryWorld) -> None:
+    about_leaving_out(world, lambda ref: not any(ref.dates.values()))
+
+
+@breaks("about_finds_blocked_and_undated_and_young_records")
+def young_records_are_forgotten(world: MemoryWorld) -> None:
+    about_leaving_out(world, lambda ref: any(ref.dates.values()) and age(ref, "created") > datetime(2030, 1, 1, tzinfo=UTC))
+
+
+@breaks("about_fills_several_pages")
+def the_first_page_about_a_person(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            yield from list(super().about(person))[:1]
+
+    reading(world, Broken)
+
+
+@breaks("about_changes_nothing")
+def looking_for_a_person_leaves_a_trace(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            for page in super().about(person):
+                for ref in page:
+                    self._all()[ref.key].content += f" (asked for {person.kind})"
+                yield page
+
+    reading(world, Broken)
+
+
+@breaks("a_record_tells_the_same_person_wherever_it_is_told")
+def a_search_that_does_not_tell_whom(world: MemoryWorld) -> None:
+    class Broken(Searching):
+        def _shown(self, ref: RecordRef) -> RecordRef:
+            return replace(ref, subjects=frozenset())
+
+    reading(world, Broken)
+
+
+@breaks("an_unknown_kind_of_identifier_is_an_error_and_no_empty_answer")
+def nothing_about_a_kind_that_nobody_knows(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            return super().about(person) if person.kind in self._options.subjects else iter(())
+
+    reading(world, Broken)
+
+
+@breaks("a_system_out_of_reach_is_an_error_and_no_empty_answer")
+def nobody_is_known_where_nobody_answers(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def __init__(self, *given: Any) -> None:
+            store = given[0]
+            line, store.unreachable = store.unreachable, None
+            super().__init__(*given)
+            store.unreachable = line
+
+        def about(self, person: Subject) -> Iterator[Sequence[RecordRef]]:
+            return iter(()) if self._store.unreachable else super().about(person)
+
+    reading(world, Broken)
+
+
+def deciding_without(world: MemoryWorld, **unchanged: object) -> None:
+    """Give the world a fingerprint that is blind for something that decides, in reader and roles alike."""
+    seen = memory.fingerprint
+
+    def blind(stored: memory.Stored) -> str:
+        return seen(replace(stored, **unchanged))  # type: ignore[arg-type]
+
+    class Broken(Searching):
+        def _ref(self, key: Key) -> RecordRef:
+            return replace(super()._ref(key), fingerprint=blind(self._all()[key]))
+
+    class BlindDeleter(MemoryDeleter):
+        def _delete(self, refs: Refs) -> list[Answer]:
+            return super()._delete(seeing(self._store, refs))
+
+    class BlindBlocker(MemoryBlocker):
+        def _block(self, refs: Refs) -> list[Answer]:
+            return super()._block(seeing(self._store, refs))
+
+    class BlindAnonymizer(MemoryAnonymizer):
+        def _anonymize(self, refs: Refs) -> list[Answer]:
+            return super()._anonymize(seeing(self._store, refs))
+
+    def seeing(store: memory.MemoryStore, refs: Refs) -> Refs:
+        there = store.datasets[DATA]
+        same = [ref.key in there and blind(there[ref.key]) == ref.fingerprint for ref in refs]
+        return [replace(ref, fingerprint=seen(there[ref.key])) if it else ref for ref, it in zip(refs, same, strict=True)]
+
+    reading(world, Broken)
+    deleting(world, BlindDeleter)
+    blocking(world, BlindBlocker)
+    anonymizing(world, BlindAnonymizer)
+
+
+@breaks("the_fingerprint_covers_the_facts")
+def facts_that_do_not_decide(world: MemoryWorld) -> None:
+    deciding_without(world, facts={})
+
+
+@breaks("the_fingerprint_covers_the_person")
+def persons_that_do_not_decide(world: MemoryWorld) -> None:
+    deciding_without(world, subjects=set())
+
+
+@breaks("the_fingerprint_covers_who_else_holds_a_record")
+def contests_that_do_not_decide(world: MemoryWorld) -> None:
+    deciding_without(world, contested=False)
+
+
+@breaks("the_facts_of_the_data_set_are_told")
+def only_the_facts_that_are_known(world: MemoryWorld) -> None:
+    class Broken(Searching):
+        def _shown(self, ref: RecordRef) -> RecordRef:
+            return replace(ref, facts={name: fact for name, fact in ref.facts.items() if fact is not None})
+
+    reading(world, Broken)
+
+
+@breaks("the_facts_of_the_data_set_are_told")
+def facts_that_are_always_unknown(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def _ref(self, key: Key) -> RecordRef:
+            return replace(super()._ref(key), facts=dict.fromkeys(self._options.facts))
+
+    reading(world, Broken)
+
+
+@breaks("a_contested_record_is_told_as_contested")
+def contested_is_not_told(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def _ref(self, key: Key) -> RecordRef:
+            return replace(super()._ref(key), contested=False)
+
+    reading(world, Broken)
+
+
+@breaks("a_contested_record_is_told_as_contested")
+def neighbours_are_contested_too(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def _ref(self, key: Key) -> RecordRef:
+            return replace(super()._ref(key), contested=any(one.contested for one in self._all().values()))
+
+    reading(world, Broken)
+
+
+@breaks("a_contested_record_is_told_as_contested")
+def contested_though_nobody_can_contest(world: MemoryWorld) -> None:
+    neighbours_are_contested_too(world)
+
+    class Alone(MemoryWorld):
+        contest = World.contest
+
+        def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
+            key = super().put(number, moment, state)
+            self.store.datasets[DATA][key].contested = True
+            return key
+
+    world.__class__ = Alone
+    world.gaps = {**world.gaps, Gap.CONTESTED: "there is one data set only"}
+
+
+@breaks("the_offer_agrees_with_the_roles")
+def persons_that_are_not_offered(world: MemoryWorld) -> None:
+    world.options = {**world.options, "subjects": []}
+
+
+@breaks("the_offer_agrees_with_the_roles")
+def facts_that_are_not_offered(world: MemoryWorld) -> None:
+    world.options = {**world.options, "facts": []}
+
+
+@breaks("the_offer_agrees_with_the_roles")
+def worked_out_and_not_offered(world: MemoryWorld) -> None:
+    world.options = {**world.options, "computed": ["last_heard"]}
+
+
+# --------------------------------------------------------------------------------------------------- unblocking
+
+
+def unblocking(world: MemoryWorld, unblock: Callable[[MemoryBlocker, Refs], list[Answer]]) -> None:
+    """Give the world a blocker that gives records back in another way."""
+
+    class Broken(MemoryBlocker):
+        def _unblock(self, refs: Refs) -> list[Answer]:
+            return unblock(self, refs)
+
+    blocking(world, Broken)
+
+
+@breaks("unblocks_exactly_what_it_is_given")
+def neighbours_are_unblocked_too(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        answers = MemoryBlocker._unblock(blocker, refs)
+        for key, stored in blocker._store.datasets[DATA].items():
+            stored.blocked = stored.blocked and not any(key[0].startswith(ref.key[0]) for ref in refs)
+        return answers
+
+    unblocking(world, unblock)
+
+
+@breaks("unblocks_exactly_what_it_is_given", "an_unblocked_record_is_what_it_was_before")
+def unblocked_by_word_only(world: MemoryWorld) -> None:
+    unblocking(world, lambda _blocker, refs: [Answer.done(How.RETURNING) for _ in refs])
+
+
+@breaks("an_unblocked_record_is_what_it_was_before")
+def an_unblock_that_changes_what_decides(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        answers = MemoryBlocker._unblock(blocker, refs)
+        for ref in refs:
+            blocker._store.datasets[DATA][ref.key].version += 1
+        return answers
+
+    unblocking(world, unblock)
+
+
+@breaks("unblock_answers_for_each_record_in_order", "unblocking_again_is_harmless")
+def done_though_nothing_was_blocked(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        nothing = Answer.not_found()
+        return [Answer.done(How.RETURNING) if one == nothing else one for one in MemoryBlocker._unblock(blocker, refs)]
+
+    unblocking(world, unblock)
+
+
+@breaks("unblock_answers_for_each_record_in_order")
+def unblocked_though_it_changed(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        there = blocker._store.datasets[DATA]
+        now = [replace(ref, fingerprint=memory.fingerprint(there[ref.key])) if ref.key in there else ref for ref in refs]
+        return MemoryBlocker._unblock(blocker, now)
+
+    unblocking(world, unblock)
+
+
+@breaks("a_record_that_is_refused_stays_blocked_and_stops_no_other")
+def one_refused_unblock_refuses_all(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        refused = any(ref.key in blocker._store.refusing for ref in refs)
+        return [Answer.failed("refused") for _ in refs] if refused else MemoryBlocker._unblock(blocker, refs)
+
+    unblocking(world, unblock)
+
+
+@breaks("unblock_on_a_system_out_of_reach_claims_nothing")
+def not_blocked_where_nobody_answers(world: MemoryWorld) -> None:
+    class Broken(MemoryBlocker):
+        def __init__(self, *given: Any) -> None:
+            store = given[0]
+            line, store.unreachable = store.unreachable, None
+            super().__init__(*given)
+            store.unreachable = line
+
+        def _unblock(self, refs: Refs) -> list[Answer]:
+            return [Answer.not_found() for _ in refs] if self._store.unreachable else super()._unblock(refs)
+
+    blocking(world, Broken)
+
+
+@breaks("what_cannot_be_unblocked_is_told_and_stays")
+def an_unblock_that_nobody_declared_a_gap(world: MemoryWorld) -> None:
+    unblocking(world, lambda _blocker, refs: [Answer.failed("unsupported") for _ in refs])
+
+
+@breaks("what_cannot_be_unblocked_is_told_and_stays")
+def an_unblock_that_is_no_gap(world: MemoryWorld) -> None:
+    world.gaps = {**world.gaps, Gap.UNBLOCK: "nobody wants it tested"}
+
+
+@breaks("what_cannot_be_unblocked_is_told_and_stays")
+def unsupported_and_done_all_the_same(world: MemoryWorld) -> None:
+    def unblock(blocker: MemoryBlocker, refs: Refs) -> list[Answer]:
+        MemoryBlocker._unblock(blocker, refs)
+        return [Answer.failed("unsupported") for _ in refs]
+
+    unblocking(world, unblock)
+    world.gaps = {**world.gaps, Gap.UNBLOCK: "it says so"}
+
+
+@breaks("unblock_needs_its_own_permit", "unblocking_spends_the_permit")
+def an_unblock_without_a_permit(world: MemoryWorld) -> None:
+    class Broken(MemoryBlocker):
+        def _spend(self, action: Action, refs: Refs, permit: Permit) -> None:
+            if action is not Action.UNBLOCK:
+                super()._spend(action, refs, permit)
+
+    blocking(world, Broken)
+
+
+@breaks("unblock_needs_its_own_permit")
+def an_unblock_by_the_permit_to_block(world: MemoryWorld) -> None:
+    class Broken(MemoryBlocker):
+        def _spend(self, _action: Action, refs: Refs, permit: Permit) -> None:
+            super()._spend(permit._action, refs, permit)
+
+    blocking(world, Broken)
+
+
+@breaks("unblock_needs_its_own_permit")
+def first_the_unblock_and_then_the_permit(world: MemoryWorld) -> None:
+    class Broken(MemoryBlocker):
+        def _spend(self, action: Action, refs: Refs, permit: Permit) -> None:
+            if action is Action.UNBLOCK:
+                self._unblock(refs)
+            super()._spend(action, refs, permit)
+
+    blocking(world, Broken)
 
 
 # -------------------------------------------------------------------------------------------------- the kit runs

@@ -1,0 +1,71 @@
+"""What persons still have to do, as `status` tells it: counts, and the first date of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypedDict
+
+from retentiond.engine.duties import Duties
+from retentiond.report.shown import counted, moment, span, stamp
+
+
+class DutiesJson(TypedDict):
+    """What persons still have to do."""
+
+    requests: int
+    next_answer: str | None
+    overdue: int
+    to_be_gone: int
+    reviews: int
+    oldest_review: str | None
+    attestations: int
+    undatable: int
+    holds: int
+
+
+def duties_json(duties: Duties) -> DutiesJson:
+    """The counts for a program."""
+    return {
+        "requests": duties.requests,
+        "next_answer": stamp(duties.next_answer) if duties.next_answer else None,
+        "overdue": duties.overdue,
+        "to_be_gone": duties.to_be_gone,
+        "reviews": duties.reviews,
+        "oldest_review": stamp(duties.oldest_review) if duties.oldest_review else None,
+        "attestations": duties.attestations,
+        "undatable": duties.undatable,
+        "holds": duties.holds,
+    }
+
+
+def duties_problems(duties: Duties) -> Iterator[str]:
+    """What of it nobody may let lie."""
+    if duties.overdue:
+        yield f"The answer to {counted(duties.overdue, 'request')} is overdue. Look at `retentiond request list`."
+    if duties.to_be_gone:
+        yield (
+            f"What {counted(duties.to_be_gone, 'request')} brought about should be done by now, and nobody has answered. "
+            f"Look at `retentiond request show`."
+        )
+    if duties.undatable:
+        yield (
+            f"{counted(duties.undatable, 'record')} have no provable date, the oldest for more than 30 days. "
+            f"Look at `retentiond plan` on a terminal, and find out their dates."
+        )
+
+
+def duties_text(duties: Duties, now: datetime) -> Iterator[str]:
+    """The counts for a person; nothing where there is nothing to do."""
+    if duties.requests:
+        due = f", the first answer due by {moment(duties.next_answer)}" if duties.next_answer else ""
+        yield f"requests to answer: {duties.requests:,}, overdue {duties.overdue:,}{due}"
+    if duties.reviews:
+        since = f", the oldest for {span(now - duties.oldest_review)}" if duties.oldest_review else ""
+        yield f"records up for review: {duties.reviews:,}{since}"
+    if duties.attestations:
+        yield f"attestations missing, expired or not met: {duties.attestations:,}"
+    if duties.undatable:
+        yield f"records without a provable date for more than 30 days: {duties.undatable:,}"
+    if duties.holds:
+        yield f"holds whose review is over: {duties.holds:,}"
