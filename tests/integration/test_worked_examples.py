@@ -17,7 +17,7 @@ from retentiond.cli.terminal import say
 from retentiond.model.hold import Hold, HoldKind, Scope
 from retentiond.model.record import Moment
 from retentiond.model.request import Request, RequestKind, RequestState
-from retentiond.model.subject import subject
+from retentiond.model.subject import Subject
 from retentiond.model.tax import TaxYear
 from retentiond.report.fate import explain_json, explain_text
 from retentiond.report.phrases import Lang
@@ -26,8 +26,7 @@ from retentiond.report.shown import stamp
 EXAMPLES = list(csv.DictReader((Path(__file__).parents[1] / "data/period-examples.csv").read_text().splitlines()))
 BERLIN = ZoneInfo("Europe/Berlin")
 SECOND = timedelta(seconds=1)
-ADA = subject("email", "ada@example.org")
-assert ADA is not None
+ADA = Subject("email", "ada@example.org")
 
 
 def moment(text: str) -> Moment:
@@ -105,8 +104,6 @@ class Example:
                 placed, scope = self.bench.now, Scope(system="crm")
                 hold = Hold("h-1", HoldKind.TAX_AUDIT, scope, "case-1", "a", placed, "a", date(2100, 1, 1), lifted_at=lifted)
                 store.place_hold(hold)
-                if lifted is not None:
-                    store.lift_hold("h-1", lifted)
             elif kind == "trigger":
                 demanded = RequestKind.ERASURE if row["bounds"] else RequestKind.CONSENT_WITHDRAWN
                 at = datetime.fromisoformat(more[0]).astimezone(UTC)

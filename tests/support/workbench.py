@@ -38,7 +38,7 @@ systems:
     connector: memory
     datasets:
       leads: {{dates: [created, closed], subjects: [email, customer]}}
-      letters: {{dates: [written], copies: [backup]}}
+      letters: {{dates: [written], copies: [backup], subjects: [email]}}
   shop:
     connector: other
     datasets:
@@ -104,7 +104,7 @@ class Workbench:
         """Replace the policy."""
         head = (
             "policy: made-up\ntitle: {de: A, en: A}\npurpose: test\nbasis: [" + json.dumps(self.basis) + "]\nnotice: test\n"
-            'zone: Europe/Berlin\nvalid_from: "2025-01-01"\nrules:\n'
+            'zone: Europe/Berlin\nvalid_from: "1990-01-01"\nrules:\n'
         )
         (self.folder / "policies" / "made-up.yaml").write_text(head + "".join(rules or (rule(),)), encoding="utf-8")
 
@@ -178,6 +178,8 @@ class Workbench:
 
     def registers(self) -> Registers:
         """What persons and registers say."""
+        if not (self.folder / "state" / "state.db").exists():
+            return Registers()  # a dry run needs no state
         with self.store() as store:
             return read_registers(store, [one.rule.id for one in self.workplace().assignments])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from retentiond.engine.assignment import Assignment
@@ -35,12 +36,24 @@ class Notes:
         if len(self._findings[reason]) < MOST:
             self._findings[reason].append(ref.key)
 
-    def keep(self, action: Action) -> None:
-        """Write down what was found by the step that looks at every record which is to go."""
+    def keep(self, action: Action, gone: Sequence[Key]) -> None:
+        """Write down what was found by the step that looks at every record which is to go.
+
+        `gone` are records about which something was decided and that are no longer there.
+        """
         rule = self._assignment.rule
         if action is not rule.action:
             return
         if rule.review_after is not None:
             self._store.note_reviews(rule.id, self._assignment.target.target, self._reviews, rule.review_after.owner, self._now)
+            self._store.close_reviews(rule.id, [*gone, *self._settled()])
         for reason, keys in self._findings.items():
             self._store.note_findings(rule.id, reason.value, keys, self._now, whole=len(keys) < MOST)
+
+    def _settled(self) -> list[Key]:
+        """The records that wait in the queue and are no longer up for review, because they went or their date moved."""
+        if len(self._reviews) == MOST:
+            return []
+        still = {key for key, _ in self._reviews}
+        waiting = (item for item in self._store.reviews() if item.rule == self._assignment.rule.id and item.waiting)
+        return [item.key for item in waiting if item.key not in still]

@@ -34,6 +34,7 @@ from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
 from retentiond.engine.noting import Notes
+from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
@@ -146,6 +147,7 @@ def run(
         tzdata=importlib.metadata.version("tzdata"),
         clock="approved" if approved else "believed" if believed else "doubted",
     )
+    flush_outbox(evidence, started)
     failpoint("run-started")
     if believed:
         store.record_clock(reading)
@@ -184,6 +186,7 @@ def run(
             results.append(result)
             store.record_result(number, _row(result), clock())
 
+    flush_outbox(evidence, clock())
     status = _overall(results, reconciled)
     ended = clock()
     log.event("run-end", ended, run=number, status=status.value, counts=_counts(results, reconciled))
@@ -215,7 +218,7 @@ def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
             planned = plan_with(standing, action, reader, this.now, log, noting, this.planning)
             if planned.plan is None:
                 return planned
-            notes.keep(action)
+            notes.keep(action, [key for key in standing.reviews if reader.explain(key) is None])
             _log_plan(this, assignment, action, planned.plan)
             failpoint("planned")
             lost = lost_words(

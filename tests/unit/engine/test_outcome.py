@@ -68,7 +68,7 @@ def test_rows_that_went_along_are_told() -> None:
     assert judge(Action.DELETE, Answer.done(How.RETURNING, rows=7), Presence.ABSENT, (), NOW).rows == 7
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", RULED)
 def test_a_probe_claims_nothing_as_ours(action: Action) -> None:
     assert probed(action, WISHED[action]) == Outcome(OutcomeKind.ALREADY_ABSENT, How.PROBE)
     assert probed(action, Presence.PRESENT) == Outcome(OutcomeKind.FAILED, code="not-done")
