@@ -9,7 +9,7 @@ from retentiond.connector import Action, Connector, Copy, Offer
 from retentiond_sql.anonymizing import SqlAnonymizer
 from retentiond_sql.blocking import SqlBlocker
 from retentiond_sql.deleting import SqlDeleter
-from retentiond_sql.options import SqlConnection, SqlDataset
+from retentiond_sql.options import SqlConnection, SqlDataset, beside
 from retentiond_sql.reader import SqlReader
 
 __all__ = ["connector"]
@@ -73,6 +73,7 @@ connector = Connector(
     blocker=SqlBlocker,
     anonymizer=SqlAnonymizer,
     copies=_copies,
+    beside=beside,
     key=_key,
     extra="sql",
 )

@@ -129,6 +129,21 @@ class FactOption(Option):
         return self
 
 
+class Claim(Option):
+    """What one data set takes for its own: whole rows, or some fields of them. Its rows may lie in two tables."""
+
+    tables: tuple[Table, ...]
+    only: Conditions
+    fields: tuple[Column, ...]
+    """Empty for a claim on whole rows."""
+
+    def contests(self, other: Claim) -> bool:
+        """True where both cannot have the same row: both take it whole, or share a field. Fields and whole rows go together."""
+        if self.fields or other.fields:
+            return not set(self.fields).isdisjoint(other.fields)
+        return True
+
+
 def _date_tag(told: object) -> str:
     computed = isinstance(told, LatestOf) or (isinstance(told, dict) and "latest_of" in told)
     return "computed" if computed else "column"

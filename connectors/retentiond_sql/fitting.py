@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from retentiond.connector import ConnectorError, Target
 from retentiond_sql.dates import Form, form_of
-from retentiond_sql.deciding import Aggregate, DateColumn, Exists, RelatedDate
+from retentiond_sql.deciding import Aggregate, Claim, DateColumn, Exists, RelatedDate
 from retentiond_sql.layout import Layout, Relation
 from retentiond_sql.options import SqlDataset
-from retentiond_sql.schema import Table, read_table
+from retentiond_sql.schema import Table, read_table, split
 from retentiond_sql.values import is_number, kind_of
 
 
@@ -62,7 +62,8 @@ def read_layout(connection: sa.Connection, options: SqlDataset, target: Target) 
     dates = options.date_columns()
     forms = {name: _form(date, table, target, dialect, name) for name, date in dates.items()}
     relations = _relations(connection, options, table, target)
-    return Layout(target, options, dialect, table, moved, tuple(kinds), dates, forms, linked, relations)
+    claims = _claims(connection, options, table, target), () if moved is None else _claims(connection, options, moved, target)
+    return Layout(target, options, dialect, table, moved, tuple(kinds), dates, forms, linked, relations, claims)
 
 
 def _form(date: DateColumn, table: Table, target: Target, dialect: str, name: str) -> Form:
@@ -116,6 +117,31 @@ def _relation(
             return Relation(name, told, other, fit=counted and used == other.columns.keys())
         case RelatedDate():
             return Relation(name, told, other, _form(told, other, target, dialect, name))
+
+
+def _claims(connection: sa.Connection, options: SqlDataset, table: Table, target: Target) -> tuple[Claim, ...]:
+    """What other data sets claim of this table."""
+    place = _place(connection, table.schema, table.name)
+    found = []
+    for claim in options.others():
+        if all(_place(connection, *split(name, connection)) != place for name in claim.tables):
+            continue
+        absent = sorted({*claim.only, *claim.fields} - table.columns.keys())
+        if absent:
+            raise ConnectorError(
+                f"Another data set beside {target} claims rows of the table {table} by a column {', '.join(absent)} that is not "
+                f"there, so nobody can tell whose a row is. Mend its `only` and `fields`.",
+                "unreadable",
+            )
+        _check_values(claim.only, table, target)
+        found.append(claim)
+    return tuple(found)
+
+
+def _place(connection: sa.Connection, schema: str | None, name: str) -> tuple[str, str]:
+    place = schema or "main", name
+    # Only PostgreSQL surely tells capitals from small letters here.
+    return place if connection.dialect.name == "postgresql" else (place[0].casefold(), place[1].casefold())
 
 
 def _check_values(matches: Mapping[str, object], table: Table, target: Target) -> None:

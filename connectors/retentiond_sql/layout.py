@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 
 from retentiond.connector import ConnectorError, Cutoff, Dates, RecordRef, Target, subject
 from retentiond_sql.dates import Form, as_text, bound, parse, suspect
-from retentiond_sql.deciding import Aggregate, DateColumn, Exists, RelatedDate
+from retentiond_sql.deciding import Aggregate, Claim, DateColumn, Exists, RelatedDate
 from retentiond_sql.options import SqlDataset
 from retentiond_sql.schema import Table
 from retentiond_sql.values import (
@@ -79,6 +79,8 @@ class Layout:
     """Columns that parts and other related rows refer to."""
     relations: tuple[Relation, ...]
     """What has to be asked of other tables before all is known that decides about a record."""
+    claims: tuple[tuple[Claim, ...], tuple[Claim, ...]]
+    """What other data sets claim of the table, and of the one that blocked records are moved to."""
 
     def places(self) -> Iterable[tuple[sa.FromClause, bool]]:
         """The tables that records lie in; True for the one they are moved to when blocked."""
@@ -114,7 +116,8 @@ class Layout:
         columns += [self._fact(table, name) for name in self._fact_columns().values()]
         columns += [self.as_read(table.c[name]) for name in self.options.subjects.values()]
         columns += [table.c[name] for name in self.linked]
-        columns += [sa.literal_column("1") if moved else _number(self.blocked(table)), _number(self.anonymized(table))]
+        columns += [sa.literal_column("1") if moved else number(self.blocked(table))]
+        columns += [number(self.anonymized(table)), number(self._contested(table, moved=moved))]
         columns += list(extra)
         # Names of our own: a column may be asked for twice.
         return sa.select(*(column.label(f"c{number}") for number, column in enumerate(columns))).select_from(table)
@@ -129,10 +132,11 @@ class Layout:
         facts = {fact: fact_of(next(values), self.table.columns[name].type) for fact, name in self._fact_columns().items()}
         subjects = {kind: subject(kind, as_written(next(values))) for kind in self.options.subjects}
         linked = tuple(next(values) for _ in self.linked)
-        blocked, anonymized = bool(next(values)), bool(next(values))
+        blocked, anonymized, contested = bool(next(values)), bool(next(values)), bool(next(values))
         dates: Dates = {name: parse(self.dates[name], value, self.forms[name]) for name, value in raw_dates.items()}
         told = [f"{name}={digestible(value)}" for part in (raw_dates, deciding) for name, value in part.items()]
         told += [f"fact {name}={digestible(value)}" for name, value in facts.items()]
+        told += ["contested"] if contested else []
         lasting = digest(told)
         whom = sorted(found for found in subjects.values() if found is not None)
         ref = RecordRef(
@@ -143,6 +147,7 @@ class Layout:
             blocked=blocked,
             facts=facts,
             subjects=frozenset(whom),
+            contested=contested,
         )
         return Row(ref, key, moved, anonymized, linked, tuple(values), lasting)
 
@@ -238,12 +243,21 @@ class Layout:
 
     def belongs(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True for the rows of the table that are records of this data set."""
-        return fulfil(table, self.options.only, self.dialect) & self.held(table)
+        return self.claimed(table, self.options.claim())
+
+    def claimed(self, table: sa.FromClause, claim: Claim) -> sa.ColumnElement[bool]:
+        """True for the rows of the table that a data set claims."""
+        return fulfil(table, claim.only, self.dialect) & filled(table, claim.fields)
 
     def held(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        """True for the rows that hold a record at all: where it is some fields of the row, one of them has to be filled."""
-        filled = [table.c[name].is_not(None) for name in self.options.fields]
-        return sa.or_(*filled) if filled else sa.true()
+        """True for the rows that hold a record at all, `only` or not."""
+        return filled(table, self.options.fields)
+
+    def _contested(self, table: sa.FromClause, *, moved: bool) -> sa.ColumnElement[bool]:
+        """True where another data set has as good a claim on the record."""
+        own = self.options.claim()
+        rivals = [self.claimed(table, claim) for claim in self.claims[moved] if own.contests(claim)]
+        return sa.func.coalesce(self.belongs(table) & sa.or_(*rivals), sa.false()) if rivals else sa.false()
 
     def blocked(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """True where the record's flag says that it is blocked."""
@@ -267,7 +281,13 @@ class Layout:
         return None if None in values else tuple(values)
 
 
-def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+def filled(table: sa.FromClause, fields: Sequence[str]) -> sa.ColumnElement[bool]:
+    """True where one of the fields is filled; always, for whole rows."""
+    return sa.or_(*(table.c[name].is_not(None) for name in fields)) if fields else sa.true()
+
+
+def number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """1 where it is true, else 0."""
     return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Subject, Target
 from retentiond_sql.connect import open_engine
+from retentiond_sql.coverage import coverage_findings
 from retentiond_sql.fitting import read_layout
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
@@ -132,6 +133,11 @@ class SqlReader(Reader):
             for _, moved in layout.places()
         ]
         return self._pages(chain.from_iterable(walks))
+
+    def coverage(self) -> Sequence[Finding]:
+        """How many rows of the table belong to no data set of the settings, or to more than one."""
+        with self._session.reading() as connection:
+            return coverage_findings(connection, self._layout(connection)[0])
 
     def now(self) -> datetime | None:
         """The server's clock; None for SQLite, which has none of its own."""

@@ -122,13 +122,14 @@ def bind(
             problems.append(Problem(source.where(place), dotted(place), _no_connector(system.connector, available)))
             continue
         connection = _options(connector.connection, source, ("systems", name, "connection"), problems)
+        told: list[tuple[Target, TargetOptions]] = []
         for dataset in system.datasets:
             options = _options(connector.options, source, ("systems", name, "datasets", dataset), problems)
-            if connection is not None and options is not None:
-                target = Target(name, dataset)
-                bound[target] = BoundTarget(
-                    target, connector, connection, options, mapping_digest(connector, connection, options)
-                )
+            told += [(Target(name, dataset), options)] if options is not None else []
+        for target, alone in told if connection is not None else ():
+            # The digest is of what is known with the others: where a rival's conditions change, other records may go.
+            known = connector.beside(connection, alone, [other for other in told if other[0] != target])
+            bound[target] = BoundTarget(target, connector, connection, known, mapping_digest(connector, connection, known))
     if problems:
         raise ConfigurationError("The systems in the settings are wrong; nothing was done.", problems)
     return bound
