@@ -21,7 +21,7 @@ def coverage_findings(connection: sa.Connection, layout: Layout) -> list[Finding
     pairs = [(one, other) for one, other in combinations(claims, 2) if one.contests(other)]
     both = [sa.func.coalesce(layout.claimed(table, a) & layout.claimed(table, b), sa.false()) for a, b in pairs]
     sums = [sa.func.sum(number(condition)) for condition in (sa.not_(sa.or_(*taken)), sa.or_(sa.false(), *both))]
-    nobodys, contested = connection.execute(sa.select(*sums).select_from(table)).one()
+    nobodys, contested = tuple(connection.execute(sa.select(*sums).select_from(table)).one())
     findings = []
     if nobodys:
         findings.append(

@@ -145,7 +145,7 @@ def test_one_plan_and_one_run_give_every_record_its_due(shop: Office, postgresql
     assert told["shop.letter", "delete"]["undatable"] == 1
     findings = " ".join(finding["what"] for step in plan["steps"] for finding in step["findings"])
     assert re.search(r"\b1 row\b.*no data set", findings), findings
-    assert shop.json("suppression", "check", "email:dora@example.org")["suppressed"] is not None
+    shop.run("suppression", "check", "email:dora@example.org")
     shop.run("suppression", "check", "email:cleo@example.org", status=1)
     again = shop.json("run")
     assert sum(step["done"] for step in again["steps"]) == 0, "a second run had something left to do"

@@ -126,7 +126,9 @@ def bind(
         for dataset in system.datasets:
             options = _options(connector.options, source, ("systems", name, "datasets", dataset), problems)
             told += [(Target(name, dataset), options)] if options is not None else []
-        for target, alone in told if connection is not None else ():
+        if connection is None:
+            continue
+        for target, alone in told:
             # The digest is of what is known with the others: where a rival's conditions change, other records may go.
             known = connector.beside(connection, alone, [other for other in told if other[0] != target])
             bound[target] = BoundTarget(target, connector, connection, known, mapping_digest(connector, connection, known))
