@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -148,7 +147,7 @@ def test_one_plan_and_one_run_give_every_record_its_due(shop: Office, postgresql
     shop.run("suppression", "check", "email:dora@example.org")
     shop.run("suppression", "check", "email:cleo@example.org", status=1)
     again = shop.json("run")
-    assert sum(step["done"] for step in again["steps"]) == 0, "a second run had something left to do"
+    assert [step["outcomes"] for step in again["steps"] if step["outcomes"]] == [], "a second run had something left to do"
     assert fates(postgresql) == expected()
     shop.run("audit", "verify")
 
@@ -166,7 +165,7 @@ def test_what_is_explained_is_what_comes(shop: Office) -> None:
     assert shop.json("explain", "shop/letters", "twice")["fates"][0]["reason"] == "contested"
 
 
-def test_the_page_shows_this_company(shop: Office) -> None:
+def test_the_page_shows_this_company() -> None:
     """The table of the documentation is the one of this test."""
     page = (ROOT / "docs/explanation/scenario.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (customers|invoices|letters) \| `([^`]+)` \| ([^|]+) \| ([^|]+) \|", page, re.MULTILINE)
@@ -175,5 +174,3 @@ def test_the_page_shows_this_company(shop: Office) -> None:
     about |= {("invoices", name): row[3:] for name, row in INVOICES.items()}
     about |= {("letters", name): row[3:] for name, row in LETTERS.items()}
     assert told == about
-    assert json.dumps("plan") in json.dumps(page) or "plan" in page
-    del shop
