@@ -91,6 +91,8 @@ class Service:
         self.retry_at: datetime | None = None
         self._beat_at = steady()
         self._round_at = utc_now()
+        self._demands: tuple[int, datetime | None] | None = None
+        """The requests of data subjects as they were at the last sign of life; None before the first."""
         self.schedule = Schedule(workplace.settings.schedule, workplace.settings.schedule_zone, self._due)
 
     def start(self) -> None:
@@ -101,8 +103,10 @@ class Service:
         settings, now = self.workplace.settings, utc_now()
         with open_store_of(settings) as store:
             since = missed(settings.schedule, settings.schedule_zone, store.runs(RUNS_LOOKED_AT), now)
+            # What came in while nobody listened must not wait for the schedule.
+            demanded = store.unanswered()
         in_doubt = _verified_open_batches(settings)
-        if in_doubt or since is not None:
+        if in_doubt or since is not None or demanded:
             self.wanted = "catch-up"
         get_logger().info("started", pid=os.getpid(), rules=len(self.workplace.assignments), policy_digest=self.workplace.digest)
         for warning in settings.warnings():
@@ -240,9 +244,17 @@ class Service:
         try:
             with open_store_of(self.workplace.settings) as store:
                 store.beat(utc_now(), os.getpid(), self._state())
+                self._heed(store.demands())
         except (StateError, ConfigurationError):
             # Without the store nothing runs either, and each run says so; the loop lives on to see it come back.
             get_logger().exception("no sign of life")
+
+    def _heed(self, demands: tuple[int, datetime | None]) -> None:
+        """Have a run made at once where a person demanded something, or something was decided about a demand."""
+        known, self._demands = self._demands, demands
+        if known is not None and demands != known:
+            self.wanted = self.wanted or "request"
+            get_logger().info("asked for by a request")
 
     def _state(self) -> str:
         if self.stalled:

@@ -117,9 +117,9 @@ def run(
 ) -> RunReport:
     """Do everything that is due at `reading.at`, for the rules named (all where none is).
 
-    `clock` gives the moment (aware UTC) for each entry of the log, `trigger` tells who asked: `command`, `schedule` or
-    `catch-up`. `stop` is asked between batches, and while planning. Raises `AuditError` where the log does not verify,
-    `StateError` where log or store cannot be written: then nothing (more) is done.
+    `clock` gives the moment (aware UTC) for each entry of the log, `trigger` tells who asked: `command`, `schedule`,
+    `catch-up` or `request`. `stop` is asked between batches, and while planning. Raises `AuditError` where the log does not
+    verify, `StateError` where log or store cannot be written: then nothing (more) is done.
     """
     workplace = workplace.at(reading.at)
     chosen = workplace.chosen(only)

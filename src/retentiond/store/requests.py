@@ -72,6 +72,19 @@ class Requests(Part):
         """What stands for the request in the deletion log beside its id (hex)."""
         return self._seal.mark("request", request).hex()
 
+    def demands(self) -> tuple[int, datetime | None]:
+        """How many requests there are, and when the newest decision was made: differs after anything that asks for a run."""
+        query = sa.select(sa.func.count(), sa.func.max(requests.c.decided_at)).select_from(requests)
+        with self._transaction() as connection:
+            count, decided = connection.execute(query).one()
+        return count, decided
+
+    def unanswered(self) -> int:
+        """How many requests still wait for an answer."""
+        query = sa.select(sa.func.count()).select_from(requests).where(requests.c.answered_at.is_(None))
+        with self._transaction() as connection:
+            return connection.execute(query).scalar_one()
+
     def _set(self, request: str, entry: Entry | None, **values: object) -> None:
         with self._transaction() as connection:
             if connection.execute(sa.update(requests).where(requests.c.request == request).values(**values)).rowcount != 1:

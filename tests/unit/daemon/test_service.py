@@ -20,6 +20,8 @@ from retentiond.engine.evidence import log_place, open_evidence, open_store_of
 from retentiond.engine.values import RunReport, Status
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, StateError
+from retentiond.model.request import Request, RequestKind, RequestState
+from retentiond.model.subject import Subject
 from retentiond.settings import load_settings
 
 SETTINGS = """\
@@ -397,3 +399,42 @@ def test_a_store_that_cannot_be_written_is_told_and_survived(
     script = Script(break_it, later(clock, seconds=61), later(clock, seconds=61))
     assert service_of(workplace, script, Runs(), ear).loop() == 0
     assert "no sign of life" in capsys.readouterr().err
+
+
+def demand(workplace: Workplace, name: str) -> Step:
+    def step() -> None:
+        person = frozenset({Subject("email", "ada@example.org")})
+        made = Request(name, RequestKind.ERASURE, person, datetime.now(UTC), RequestState.OPEN, "staff-1", "case-1")
+        with open_store_of(workplace.settings) as store:
+            store.open_request(made)
+
+    return step
+
+
+def grant(workplace: Workplace, name: str) -> Step:
+    def step() -> None:
+        with open_store_of(workplace.settings) as store:
+            store.decide_request(name, RequestState.GRANTED, datetime.now(UTC), "staff-1")
+
+    return step
+
+
+def test_what_a_person_demands_does_not_wait_for_the_schedule(
+    clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear
+) -> None:
+    runs = Runs()
+    script = Script(demand(workplace, "r-1"), later(clock, minutes=2), lambda: None)
+    script.steps += [script.run_ends, grant(workplace, "r-1"), later(clock, minutes=2), lambda: None, script.run_ends]
+    script.steps += [later(clock, minutes=2), lambda: None]
+    service_of(workplace, script, runs, ear).loop()
+    assert runs.triggers == ["request", "request"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_was_demanded_while_nobody_listened_is_done_first(workplace: Workplace, ear: Ear) -> None:
+    demand(workplace, "r-1")()
+    runs = Runs()
+    script = Script()
+    script.steps.append(script.run_ends)
+    service_of(workplace, script, runs, ear).loop()
+    assert runs.triggers == ["catch-up"]
