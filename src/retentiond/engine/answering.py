@@ -12,12 +12,13 @@ from retentiond.engine.assignment import Assignment
 from retentiond.engine.persons import find_person
 from retentiond.engine.registers import Registers
 from retentiond.engine.workplace import Workplace
+from retentiond.model.bound import Stage
 from retentiond.model.circumstances import Suspension
 from retentiond.model.decision import Decision, Reason, Verdict
 from retentiond.model.due import LAST_MOMENT
+from retentiond.model.policy import Policy, Role
 from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
 from retentiond.model.request import Request
-from retentiond.model.rule import Policy, Role, Stage
 from retentiond.model.written import Text
 from retentiond.store import Store
 

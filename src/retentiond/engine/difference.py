@@ -12,9 +12,11 @@ from retentiond.connector.registry import BoundTarget
 from retentiond.engine.assignment import assign
 from retentiond.engine.registers import Registers, Standing
 from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.model.bound import Stage
 from retentiond.model.decision import Decision, Reason, Verdict, searches, steps
+from retentiond.model.policy import Policy
 from retentiond.model.record import Action, RecordRef, Target
-from retentiond.model.rule import Policy, Rule, Stage
+from retentiond.model.rule import Rule
 from retentiond.policy.change import change, removal
 from retentiond.policy.load import LoadedPolicy
 from retentiond.policy.version import version_of

@@ -10,9 +10,10 @@ from retentiond.engine.holding import reference
 from retentiond.engine.requesting import Waiting, nobody_waits
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError
+from retentiond.model.bound import Review
 from retentiond.model.circumstances import ReviewDecision, ReviewWord
 from retentiond.model.due import Start, end_of, later_by
-from retentiond.model.rule import Attested, Review
+from retentiond.model.policy import Attested
 from retentiond.policy.load import in_force
 from retentiond.store import Attestation, AttestationResult, Entry, ReviewItem, Store
 

@@ -29,22 +29,23 @@ from retentiond.engine.clearance import (
 )
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence
-from retentiond.engine.executor import Means, Stand, execute
+from retentiond.engine.executor import Means, execute
 from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
+from retentiond.engine.lastlook import look_again, only_requested, suppress_first
 from retentiond.engine.noting import Notes
 from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
-from retentiond.engine.registers import Registers, Standing, read_registers
+from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
-from retentiond.model.decision import Verdict, searches
-from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
+from retentiond.model.decision import searches
+from retentiond.model.record import Action, OutcomeKind, Target
 from retentiond.store import ClockReading, PlanHeader, StepRow
 
 A_DAY = timedelta(days=1)
@@ -296,14 +297,14 @@ def _act(
         stop=this.stop,
         errors=settings.guards.errors,
         acting=this.evidence.store.acting,
-        look_again=lambda refs: _look_again(this, assignment, plan.action, refs),
-        before_act=lambda refs: _suppress(this, assignment, refs),
+        look_again=lambda refs: look_again(this.evidence.store, assignment, plan.action, refs, this.now),
+        before_act=lambda refs: suppress_first(this.evidence.store, this.registers.for_rule(assignment), refs, this.clock()),
     )
     batches: Iterator[Sequence[DueRecord]] = spool.batches(min(settings.batch_size, bound.connector.batch_size))
     if header is not None:
         batches = only_approved(this.evidence, header, plan.target, batches)
     if by_request:
-        batches = _only_requested(this.registers.for_rule(assignment), batches)
+        batches = only_requested(this.registers.for_rule(assignment), batches)
 
     def intent(due: datetime) -> Intent:
         return Intent(
@@ -332,39 +333,6 @@ def _act(
     return StepResult(
         plan.rule, plan.rule_digest, plan.target, plan.action, done.status, plan, done.outcomes, done.rows, tuple(done.reasons)
     )
-
-
-def _only_requested(standing: Standing, batches: Iterator[Sequence[DueRecord]]) -> Iterator[Sequence[DueRecord]]:
-    """Of each batch, the records that a request has blocked."""
-    for batch in batches:
-        chosen = [record for record in batch if standing.circumstances(record.ref).restrictions]
-        if chosen:
-            yield chosen
-
-
-def _look_again(this: _Run, assignment: Assignment, action: Action, refs: Sequence[RecordRef]) -> list[Stand]:
-    """How each record of a batch stands by the registers as they are now; raises `StateError` where they cannot be read."""
-    standing = read_registers(this.evidence.store, [assignment.rule.id]).for_rule(assignment)
-    stands = []
-    for ref in refs:
-        decision = standing.decide(ref, this.now)
-        if decision.step is action:
-            stands.append(Stand.FREE)
-        else:
-            stands.append(Stand.HELD if decision.verdict is Verdict.HELD else Stand.MOVED)
-    return stands
-
-
-def _suppress(this: _Run, assignment: Assignment, refs: Sequence[RecordRef]) -> None:
-    """Put the persons of whom a request takes records on the suppression list, before the records go."""
-    if not assignment.rule.suppress:
-        return
-    standing = this.registers.for_rule(assignment)
-    for ref in refs:
-        for trigger in standing.circumstances(ref).endings:
-            for person in sorted(ref.subjects):
-                if person.kind in assignment.rule.suppress:
-                    this.evidence.store.suppress(person, trigger.reference, this.clock())
 
 
 def _log_policy(this: _Run, assignment: Assignment) -> None:

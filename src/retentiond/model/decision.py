@@ -9,12 +9,13 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from retentiond.model.bound import Bound, Duty, Stage, StartSpec
 from retentiond.model.circumstances import PLAIN, Circumstances, ReviewWord, Suspension, Trigger
 from retentiond.model.due import LAST_MOMENT, DueMoment, Start, as_instant, due_moment, end_of, later_by
 from retentiond.model.hold import HoldKind
 from retentiond.model.period import Counted, Term
 from retentiond.model.record import Action, Dates, Fact, Moment
-from retentiond.model.rule import Bound, Duty, Rule, Stage, StartSpec
+from retentiond.model.rule import Rule
 from retentiond.model.search import date_names, searches, steps, undatable_dates
 from retentiond.model.tax import TaxYear, ahead, end_of_day, statutory_end, waited, year_suspended_until
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from retentiond.model.bound import Bound, Cap, StartSpec
 from retentiond.model.cutoff import cutoff_for
 from retentiond.model.period import Counted, RetentionPeriod, Term
 from retentiond.model.record import Action, Cutoff
-from retentiond.model.rule import Bound, Cap, Rule, StartSpec
+from retentiond.model.rule import Rule
 
 _ORDER = (Counted.EXACT, Counted.DAY_END, Counted.DAY_END_WORKDAY, Counted.CALENDAR_YEAR_END, Counted.CALENDAR_YEAR_END_WORKDAY)
 _YEAR_AT_MOST = 367

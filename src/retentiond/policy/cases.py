@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 from retentiond.document import Loc, dotted
 from retentiond.errors import Problem
+from retentiond.model.case import KEPT, Case
 from retentiond.model.decision import Decision, decide, searches, steps
 from retentiond.model.due import LAST_MOMENT
+from retentiond.model.policy import Policy
 from retentiond.model.record import Action, Dates, Moment
-from retentiond.model.rule import KEPT, Case, Policy, Rule
+from retentiond.model.rule import Rule
 
 _INSTANT = timedelta(microseconds=1)
 _DAY = timedelta(days=1)

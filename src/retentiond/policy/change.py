@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from retentiond.model.bound import Bound, Cap, Duty, Review, Stage, StartSpec
 from retentiond.model.hold import HoldKind
 from retentiond.model.period import Counted, Term
 from retentiond.model.request import RequestKind, RequestState, effect
-from retentiond.model.rule import Approval, Bound, Cap, Duty, Limits, Review, Rule, Stage, StartSpec
+from retentiond.model.rule import Approval, Limits, Rule
 from retentiond.model.search import no_earlier
 from retentiond.policy.version import Version
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retentiond.errors import Problem
-from retentiond.model.rule import Derived, Duty
+from retentiond.model.bound import Derived, Duty
 
 if TYPE_CHECKING:
     from retentiond.policy.load import LoadedPolicy

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.policy import Policy
+from retentiond.model.rule import Rule
 from retentiond.policy.load import LoadedPolicy
 
 BOUNDS = ("block_after", "review_after", "keep_at_least", "delete_after", "delete_by")

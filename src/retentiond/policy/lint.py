@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from retentiond.model.bound import Duty
 from retentiond.model.due import Start, end_of
 from retentiond.model.hold import HoldKind
 from retentiond.model.law import CLASSES, NO_CLASS
+from retentiond.model.policy import Policy
 from retentiond.model.record import Action
-from retentiond.model.rule import Duty, Policy, Rule
+from retentiond.model.rule import Rule
 
 VAGUE = (
     "wenige Tage",

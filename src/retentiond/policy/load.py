@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from retentiond.document import Document, Loc, build, read
 from retentiond.errors import ConfigurationError, Problem
+from retentiond.model.policy import Policy
 from retentiond.model.record import Target
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.rule import Rule
 from retentiond.policy.cases import check_cases
 from retentiond.policy.derived import derived
 from retentiond.policy.lint import Severity, lint

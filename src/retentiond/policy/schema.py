@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retentiond.model.rule import Policy
+from retentiond.model.policy import Policy
 
 
 def json_schema() -> dict[str, Any]:

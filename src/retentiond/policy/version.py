@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.policy import Policy
+from retentiond.model.rule import Rule
 from retentiond.policy.digest import DECIDES, TOLD_ONLY, deciding, digest_of
 
 

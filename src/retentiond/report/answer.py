@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from rich.console import RenderableType
 
 from retentiond.engine.answering import Answer, Fate, Recipient, Told
+from retentiond.model.policy import Role
 from retentiond.model.request import RequestState
-from retentiond.model.rule import Role
 from retentiond.report.layout import lines
 from retentiond.report.phrases import Lang, Say, done, kind
 from retentiond.report.requests import RequestJson, request_json

@@ -10,11 +10,12 @@ from rich.console import RenderableType
 
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.values import Fate
+from retentiond.model.bound import Bound
 from retentiond.model.circumstances import Suspension, Trigger
 from retentiond.model.decision import BoundEnd, Decision, Verdict
 from retentiond.model.due import LAST_MOMENT
 from retentiond.model.record import Action, Moment
-from retentiond.model.rule import Bound, Rule
+from retentiond.model.rule import Rule
 from retentiond.report.layout import lines
 from retentiond.report.log import Trace, TraceJson, trace_json, trace_text
 from retentiond.report.phrases import Lang, Say, counting, done, kind, phrases, reason, stage, to_do, verdict

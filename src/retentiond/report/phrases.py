@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from retentiond.model.bound import Stage
 from retentiond.model.decision import Reason, Verdict
 from retentiond.model.hold import HoldKind
 from retentiond.model.period import Counted
 from retentiond.model.record import Action
-from retentiond.model.rule import Stage
 from retentiond.report.rule import BOUNDS, COUNTED
 from retentiond.report.words import REASONS, VERDICTS
 

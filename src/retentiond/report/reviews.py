@@ -8,9 +8,10 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.model.bound import Review
 from retentiond.model.due import Start, end_of
 from retentiond.model.period import Counted, Term
-from retentiond.model.rule import Attested, Review
+from retentiond.model.policy import Attested
 from retentiond.report.layout import table
 from retentiond.report.shown import moment, shown, stamp
 from retentiond.store import Attestation, AttestationResult, ReviewItem

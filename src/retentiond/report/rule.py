@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from retentiond.model.bound import Stage, StartSpec
 from retentiond.model.period import Counted
-from retentiond.model.rule import Rule, Stage, StartSpec
+from retentiond.model.rule import Rule
 from retentiond.report.shown import shown
 
 BOUNDS: Mapping[Stage, str] = {

@@ -16,8 +16,8 @@ from retentiond.engine.evidence import log_place
 from retentiond.engine.requesting import decide_request, open_request, request_of
 from retentiond.errors import ConnectorError, StateError
 from retentiond.model.hold import Hold, HoldKind, Scope
+from retentiond.model.policy import Role
 from retentiond.model.request import RequestKind, RequestState
-from retentiond.model.rule import Role
 from retentiond.model.subject import Subject
 from retentiond.report.answer import answer_json, answer_text
 from retentiond.report.phrases import Lang

@@ -13,13 +13,14 @@ from support.dates import instants, zones
 from support.reference import end_by_walking
 from support.rules import circumstances, dates, rule, suspensions, triggers, whole_rules
 
+from retentiond.model.bound import Stage
 from retentiond.model.circumstances import PLAIN, Circumstances, ReviewDecision, ReviewWord, Suspension, Trigger
 from retentiond.model.decision import Decision, Reason, Verdict, decide, searches, start_of, steps
 from retentiond.model.due import Start
 from retentiond.model.hold import HoldKind
 from retentiond.model.law import CLASSES
 from retentiond.model.record import Action, Dates, Fact
-from retentiond.model.rule import Rule, Stage
+from retentiond.model.rule import Rule
 from retentiond.model.tax import TaxYear
 
 EARLY = datetime(1971, 1, 1, tzinfo=UTC)

@@ -9,6 +9,7 @@ from support.dates import instants, zones
 from support.reference import end_by_walking
 from support.rules import NAMES, dates, rule, rules
 
+from retentiond.model.bound import Stage
 from retentiond.model.decision import (
     Decision,
     Reason,
@@ -22,7 +23,7 @@ from retentiond.model.decision import (
 )
 from retentiond.model.due import Start, as_instant
 from retentiond.model.record import RULED, Action, Dates, Moment
-from retentiond.model.rule import Rule, Stage
+from retentiond.model.rule import Rule
 
 BERLIN = "Europe/Berlin"
 INSTANT = timedelta(microseconds=1)

@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 from support.rules import rule, written
 
-from retentiond.model.rule import Bound, Limits, Policy, Rule, StartSpec
+from retentiond.model.bound import Bound, StartSpec
+from retentiond.model.policy import Policy
+from retentiond.model.rule import Limits, Rule
 
 DAYS = {"period": "P30D", "counted": "day-end"}
 YEARS = {"period": "P8Y", "counted": "calendar-year-end"}

@@ -10,7 +10,8 @@ from support.rules import rules
 
 from retentiond.document import dotted
 from retentiond.errors import ConfigurationError
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.policy import Policy
+from retentiond.model.rule import Rule
 from retentiond.model.written import Text
 from retentiond.policy import cases
 from retentiond.policy.cases import check_cases

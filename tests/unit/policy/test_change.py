@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from support.dates import instants, zones
 from support.rules import circumstances, dates, rule, rules, whole_rules
 
+from retentiond.model.bound import Stage
 from retentiond.model.circumstances import PLAIN, Circumstances
 from retentiond.model.decision import Decision, Reason, decide
 from retentiond.model.hold import HoldKind
 from retentiond.model.period import Counted, RetentionPeriod
 from retentiond.model.record import Action, Dates
-from retentiond.model.rule import Rule, Stage
+from retentiond.model.rule import Rule
 from retentiond.policy.change import ChangeKind, change
 from retentiond.policy.version import Version, kept, read_version
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.rules import written
 
-from retentiond.model.rule import Policy
+from retentiond.model.policy import Policy
 from retentiond.policy.digest import policy_digest, rule_digest
 from retentiond.policy.load import LoadedPolicy
 

@@ -21,8 +21,9 @@ from retentiond.document import Loc, dotted, read
 from retentiond.document.building import _allowed, _model_at
 from retentiond.errors import ConfigurationError
 from retentiond.model.decision import decide
+from retentiond.model.policy import Policy
 from retentiond.model.record import Action, Dates, Moment
-from retentiond.model.rule import Policy, Rule
+from retentiond.model.rule import Rule
 from retentiond.policy.load import load
 
 ROOT = Path(__file__).parents[3]

@@ -8,10 +8,10 @@ from enum import StrEnum
 import pytest
 
 from retentiond.engine.values import OTHER_STEP, Status
+from retentiond.model.bound import Stage
 from retentiond.model.decision import Reason, Verdict
 from retentiond.model.period import Counted
 from retentiond.model.record import Action, OutcomeKind
-from retentiond.model.rule import Stage
 from retentiond.report import words
 from retentiond.report.rule import BOUNDS, COUNTED
 
