@@ -196,7 +196,7 @@ def _next_text(fate: Fate, assignment: Assignment, lang: Lang) -> Iterator[str]:
     say, zone, rule, decision = phrases(lang), assignment.zone, assignment.rule, fate.decision
     if decision is None or decision.verdict is Verdict.UNDATABLE:
         return
-    if decision.block_at and fate.ref is not None and not fate.ref.blocked:
+    if decision.block_at and assignment.can_block and fate.ref is not None and not fate.ref.blocked:
         yield say("will_block", at=moment(decision.block_at, zone))
     if decision.review_at and decision.review_at != LAST_MOMENT and rule.review_after:
         yield say("will_review", at=moment(decision.review_at, zone), owner=rule.review_after.owner)
