@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from retentiond.connector import Action, Connector, Copy, Offer
 from retentiond_sql.anonymizing import SqlAnonymizer
+from retentiond_sql.beside import beside
 from retentiond_sql.blocking import SqlBlocker
 from retentiond_sql.deleting import SqlDeleter
-from retentiond_sql.options import SqlConnection, SqlDataset, beside
+from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.reader import SqlReader
 
 __all__ = ["connector"]
