@@ -146,8 +146,10 @@ class Claim(Option):
 
 def _date_tag(told: object) -> str:
     computed = isinstance(told, LatestOf) or (isinstance(told, dict) and "latest_of" in told)
-    return "computed" if computed else "column"
+    return "worked out" if computed else "in the row"
 
 
-DateOption = Annotated[Annotated[DateColumn, Tag("column")] | Annotated[LatestOf, Tag("computed")], Discriminator(_date_tag)]
+DateOption = Annotated[
+    Annotated[DateColumn, Tag("in the row")] | Annotated[LatestOf, Tag("worked out")], Discriminator(_date_tag)
+]
 """Where one of a record's dates is taken from."""

@@ -75,9 +75,10 @@ def plan_with(
     Raises `ConnectorError` where the system cannot be read although its preflight saw nothing wrong.
     """
     assignment = standing.assignment
-    findings = [*reader.preflight(action), *reader.coverage()]
+    findings = reader.preflight(action)
     refusing = _refusing(findings)
     try:
+        findings += reader.coverage()
         plan = plan_step(standing, action, reader, now, handles, findings, noting, progress)
     except ConnectorError:
         if not refusing:

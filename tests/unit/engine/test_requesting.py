@@ -106,7 +106,7 @@ def test_an_unknown_person_is_refused_without_being_repeated(bench: Workbench, s
 
 def test_a_person_of_whom_nobody_can_say_whether_there_is_a_record_is_refused_with_the_reason(bench: Workbench) -> None:
     bench.crm.unreachable = ConnectorError("The CRM does not answer.", "unavailable")
-    with pytest.raises(ConfigurationError, match="crm/leads could not be searched"):
+    with pytest.raises(ConfigurationError, match="crm/leads, crm/letters could not be searched"):
         opened(bench)
     assert kept(bench) == []
 
