@@ -18,22 +18,29 @@ from retentiond_sql import connector
 from retentiond_sql.connect import open_engine
 from retentiond_sql.reader import SqlReader
 
-COLUMNS = "closed_at {instant}, due_on {day}, name {text}, status {text}, blocked {bool}, anonymized {bool}"
+COLUMNS = (
+    "closed_at {instant}, due_on {day}, name {text}, mail {text}, status {text}, paid {bool}, claimed {bool}, "
+    "blocked {bool}, anonymized {bool}"
+)
 
 REFUSALS = {
     "sqlite": """\
-        CREATE TRIGGER no_{what} BEFORE {what} ON customers WHEN old.name = 'disputed'
+        CREATE TRIGGER no_{what}_{table} BEFORE {what} ON {table} WHEN old.name = 'disputed'
         BEGIN SELECT RAISE(ABORT, 'disputed'); END""",
     "postgresql": """\
-        CREATE FUNCTION no_{what}() RETURNS trigger LANGUAGE plpgsql AS
+        CREATE OR REPLACE FUNCTION no_{what}() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'disputed' USING ERRCODE = 'integrity_constraint_violation'; END $$;
-        CREATE TRIGGER no_{what} BEFORE {what} ON customers FOR EACH ROW
+        CREATE TRIGGER no_{what}_{table} BEFORE {what} ON {table} FOR EACH ROW
         WHEN (old.name = 'disputed') EXECUTE FUNCTION no_{what}()""",
     "mysql": """\
-        CREATE TRIGGER no_{what} BEFORE {what} ON customers FOR EACH ROW
+        CREATE TRIGGER no_{what}_{table} BEFORE {what} ON {table} FOR EACH ROW
         IF old.name = 'disputed' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'disputed'; END IF""",
 }
 """A database that keeps disputed records, each in its own words."""
+
+
+PLACES = ("customers", "archive")
+"""The tables that customers lie in."""
 
 
 class SqlWorld(World):
@@ -41,11 +48,10 @@ class SqlWorld(World):
 
     instant = "closed"
     day = "due"
+    subject = "email"
     key_columns: ClassVar[Mapping[str, str]] = {"id": "INTEGER NOT NULL"}
     block: ClassVar[Mapping[str, Any]] = {"flag": {"blocked": True}}
-    gaps: Mapping[Gap, str] = dict.fromkeys(
-        (Gap.ABOUT, Gap.FACTS, Gap.CONTESTED, Gap.UNBLOCK), "persons, facts and unblocking come with another change"
-    )
+    fact: ClassVar[Mapping[str, Any]] = {"column": "paid"}
 
     def __init__(self, tables: sql_world.World) -> None:
         self.tables = tables
@@ -60,11 +66,19 @@ class SqlWorld(World):
                 "due": {"column": "due_on", "kind": "date"},
             },
             "unchanged": ["status"],
+            "subjects": {"email": "mail"},
+            "facts": {"paid": dict(self.fact)},
             "block": dict(self.block),
-            "anonymize": {"columns": {"name": "null"}, "marker": {"anonymized": True}, "kept": ["blocked"]},
+            "anonymize": {
+                "columns": {"name": "null", "mail": "null"},
+                "marker": {"anonymized": True},
+                "kept": ["blocked", "paid", "claimed"],
+            },
         }
+        self.beside = [{**self.options, "only": {"claimed": True}}]
         keys = ", ".join(f"{name} {kind}" for name, kind in self.key_columns.items())
-        for table in ("customers", "archive"):
+        tables.do(f"CREATE TABLE payments ({keys})")
+        for table in PLACES:
             tables.do(f"CREATE TABLE {table} ({keys}, {COLUMNS}, PRIMARY KEY ({', '.join(self.key_columns)}))")
 
     def key(self, number: int) -> Key:
@@ -82,12 +96,12 @@ class SqlWorld(World):
         self._update(key, "status = 'reopened'")
 
     def remove(self, key: Key) -> None:
-        for table in ("customers", "archive"):
+        for table in PLACES:
             self.tables.do(f"DELETE FROM {table} WHERE {self._is()}", **self._values(key))  # noqa: S608 - names of this test
 
     def all_keys(self) -> set[Key]:
         keys = ", ".join(self.key_columns)
-        rows = [row for table in ("customers", "archive") for row in self.tables.all(f"SELECT {keys} FROM {table}")]  # noqa: S608 - names of this test
+        rows = [row for table in PLACES for row in self.tables.all(f"SELECT {keys} FROM {table}")]  # noqa: S608 - names of this test
         assert len(rows) == len(set(rows)), "a record lies in both tables"
         return {tuple(str(part) for part in row) for row in rows}
 
@@ -105,10 +119,10 @@ class SqlWorld(World):
 
     def empty(self) -> None:
         if self.refusing:
-            drop = "DROP FUNCTION no_{} CASCADE" if self.tables.kind == "postgresql" else "DROP TRIGGER no_{}"
-            self.tables.do(drop.format("update"), drop.format("delete"))
+            on = "ON {table}" if self.tables.kind == "postgresql" else ""
+            self.tables.do(*(f"DROP TRIGGER no_{what}_{table} {on}".replace("{table}", table) for what, table in self.refusals()))
             self.refusing = False
-        self.tables.do("DELETE FROM customers", "DELETE FROM archive")
+        self.tables.do("DELETE FROM customers", "DELETE FROM archive", "DELETE FROM payments")
 
     def write_through(self, reader: Reader) -> bool:
         assert isinstance(reader, SqlReader)
@@ -122,14 +136,19 @@ class SqlWorld(World):
             return True
         return False
 
+    @staticmethod
+    def refusals() -> list[tuple[str, str]]:
+        """What is refused, and where."""
+        return [(what, table) for what in ("update", "delete") for table in PLACES]
+
     def refuse(self, key: Key) -> None:
         self._update(key, "name = 'disputed'")
         if self.refusing:
             return
         self.refusing = True
-        for what in ("update", "delete"):
+        for what, table in self.refusals():
             with self.tables.engine.begin() as connection:
-                connection.exec_driver_sql(REFUSALS[self.tables.kind].replace("{what}", what))
+                connection.exec_driver_sql(REFUSALS[self.tables.kind].replace("{what}", what).replace("{table}", table))
 
     def unreachable(self) -> None:
         nowhere = {
@@ -141,6 +160,20 @@ class SqlWorld(World):
 
     def typed(self, key: Key) -> str:
         return ",".join(key)
+
+    def put_about(self, number: int, moment: datetime | date | None, person: str, state: Presence = Presence.PRESENT) -> Key:
+        key = self.put(number, moment, state)
+        self.change_person(key, person)
+        return key
+
+    def change_person(self, key: Key, person: str) -> None:
+        self._update(key, "mail = :person", person=person)
+
+    def change_fact(self, key: Key) -> None:
+        self._update(key, "paid = true")
+
+    def contest(self, key: Key) -> None:
+        self._update(key, "claimed = true")
 
     def _put(self, rows: Sequence[tuple[Key, datetime | date | None]], state: Presence = Presence.PRESENT) -> None:
         table = "archive" if state is Presence.BLOCKED and "moved_to" in self.block else "customers"
@@ -161,8 +194,9 @@ class SqlWorld(World):
         with self.tables.engine.begin() as connection:
             connection.execute(sa.text(text), values)
 
-    def _update(self, key: Key, change: str) -> None:
-        self.tables.do(f"UPDATE customers SET {change} WHERE {self._is()}", **self._values(key))  # noqa: S608 - names of this test
+    def _update(self, key: Key, change: str, **values: object) -> None:
+        for table in PLACES:
+            self.tables.do(f"UPDATE {table} SET {change} WHERE {self._is()}", **self._values(key), **values)  # noqa: S608 - names of this test
 
     def _rows(self, table: str, key: Key) -> list[dict[str, Any]]:
         with self.tables.engine.connect() as connection:
@@ -182,17 +216,21 @@ class Flagged(SqlWorld):
 
     def __init__(self, tables: sql_world.World) -> None:
         super().__init__(tables)
-        self.gaps = {**self.gaps, Gap.ODD_KEYS: "a whole number is never odd"}
+        self.gaps = {Gap.ODD_KEYS: "a whole number is never odd"}
 
 
 class Moved(SqlWorld):
-    """Text for keys; blocked by moving into another table."""
+    """Text for keys; blocked by moving into another table; a fact that another table tells."""
 
     key_columns: ClassVar[Mapping[str, str]] = {"code": "VARCHAR(100) NOT NULL"}
     block: ClassVar[Mapping[str, Any]] = {"moved_to": "archive"}
+    fact: ClassVar[Mapping[str, Any]] = {"exists": {"table": "payments", "refers": {"code": "code"}}}
 
     def key(self, number: int) -> Key:
         return (f"K-{number}",)
+
+    def change_fact(self, key: Key) -> None:
+        self.tables.put("payments", {"code": key[0]})
 
     def put_odd(self, moment: datetime | date) -> list[Key]:
         quotes = ("O'Brien", '"; DROP TABLE customers; --', "a,b", '["a"]', "\\", ":name")

@@ -78,6 +78,8 @@ class World(ABC):
     """As the settings would say it."""
     options: Mapping[str, Any]
     """As the settings would say it, with every action prepared that is no gap."""
+    beside: Sequence[Mapping[str, Any]] = ()
+    """The options of the system's other data sets, as the settings would say them; `contest` may need one."""
     instant: str | None = None
     """The date of the data set that is an instant; None is the gap `instant`."""
     day: str | None = None
@@ -194,8 +196,12 @@ class Bench:
 
     @property
     def options(self) -> TargetOptions:
-        """The validated options of the data set."""
-        return self.world.connector.options.model_validate(dict(self.world.options))
+        """The validated options of the data set, which know of the other ones of the system."""
+        connector, connection = self.world.connector, self.connection
+        alone, *others = (connector.options.model_validate(dict(told)) for told in (self.world.options, *self.world.beside))
+        told = [(Target(self.world.target.system, f"other-{number}"), one) for number, one in enumerate(others)]
+        known: TargetOptions = connector.beside(connection, alone, told)
+        return known
 
     @property
     def offer(self) -> Offer:
