@@ -17,6 +17,8 @@ from retentiond.engine.registers import Registers, read_registers
 from retentiond.policy.load import load, newest
 from retentiond.policy.schema import json_schema
 from retentiond.report.difference import difference_json, difference_text
+from retentiond.report.notice import notice_markdown
+from retentiond.report.phrases import Lang
 
 policy = typer.Typer(no_args_is_help=True, help="The language of policies, and what lies between two sets of them.")
 
@@ -30,6 +32,16 @@ def _group() -> None:
 def schema() -> None:
     """Write the JSON Schema of a policy file, for an editor that completes and checks."""
     say_json(json_schema())
+
+
+@policy.command("table")
+def table(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A policy file, or a folder of them.")],
+    lang: Annotated[Lang, typer.Option("--lang", help="The language of the table.")] = Lang.EN,
+) -> None:
+    """Write the published promises and the rules side by side, in Markdown. Needs no settings."""
+    for line in notice_markdown(load(path), lang):
+        typer.echo(line)
 
 
 @policy.command("diff")

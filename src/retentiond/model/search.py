@@ -11,7 +11,15 @@ from retentiond.model.period import Counted, RetentionPeriod, Term
 from retentiond.model.record import Action, Cutoff
 from retentiond.model.rule import Rule
 
-_ORDER = (Counted.EXACT, Counted.DAY_END, Counted.DAY_END_WORKDAY, Counted.CALENDAR_YEAR_END, Counted.CALENDAR_YEAR_END_WORKDAY)
+COUNTED_LATER = (
+    Counted.EXACT,
+    Counted.DAY_END,
+    Counted.DAY_END_WORKDAY,
+    Counted.CALENDAR_YEAR_END,
+    Counted.CALENDAR_YEAR_END_WORKDAY,
+)
+"""Ways of counting, each of which ends no sooner than those before it, but for days that move to a working day."""
+
 _YEAR_AT_MOST = 367
 _WORKDAY_AT_MOST = 10
 _SLACK = 5  # month ends, midnights and zones
@@ -108,7 +116,7 @@ def no_earlier(first: Term, second: Term) -> bool:
         and long.whole_days >= short.whole_days
         and long.elapsed_seconds >= short.elapsed_seconds
     )
-    counted_later = _ORDER.index(second.counted) >= _ORDER.index(first.counted)
+    counted_later = COUNTED_LATER.index(second.counted) >= COUNTED_LATER.index(first.counted)
     return no_shorter and counted_later and (second.counted.to_workday or not first.counted.to_workday)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 
 from retentiond.model.bound import Duty
-from retentiond.model.due import Start, end_of
 from retentiond.model.hold import HoldKind
 from retentiond.model.law import CLASSES, NO_CLASS
 from retentiond.model.policy import Policy
 from retentiond.model.record import Action
 from retentiond.model.rule import Rule
+from retentiond.model.search import COUNTED_LATER
 
 VAGUE = (
     "wenige Tage",
@@ -29,8 +28,6 @@ VAGUE = (
 """Words of a notice that promise no period."""
 
 _RECORDINGS = frozenset({"audio-recording", "video-recording"})
-_STARTS = tuple(date(year, *day) for year in range(2023, 2028) for day in ((1, 1), (2, 28), (3, 1), (7, 31), (8, 31), (12, 31)))
-_LEAP_DAY = date(2024, 2, 29)
 
 
 class Severity(StrEnum):
@@ -61,14 +58,14 @@ def lint(policy: Policy) -> tuple[LintFinding, ...]:
     """Return what is wrong or doubtful in a policy whose derived duties were looked up, rule by rule, errors first."""
     found: list[LintFinding] = []
     for number, rule in enumerate(policy.rules):
-        found += [LintFinding(number, Severity.ERROR, *one) for one in _errors(rule, policy.zone)]
+        found += [LintFinding(number, Severity.ERROR, *one) for one in _errors(rule)]
         found += [LintFinding(number, Severity.FINDING, *one) for one in _doubts(rule, policy)]
     return tuple(found)
 
 
-def _errors(rule: Rule, zone: str) -> Iterator[tuple[str, str]]:
+def _errors(rule: Rule) -> Iterator[tuple[str, str]]:
     duty = rule.keep_at_least
-    if isinstance(duty, Duty) and duty.statute and _shorter(rule, duty, zone):
+    if isinstance(duty, Duty) and duty.statute and _shorter(rule, duty):
         law = duty.statute
         text = f"{duty.period} counted {duty.counted} ends before the law's {law.period} counted {law.counted}"
         yield f"{text}; write that period or a longer one", ", ".join(law.basis)
@@ -76,11 +73,15 @@ def _errors(rule: Rule, zone: str) -> Iterator[tuple[str, str]]:
         yield "a recording of a voice or a face cannot be made anonymous; write `action: delete`", "Recital 26 GDPR"
 
 
-def _shorter(rule: Rule, duty: Duty, zone: str) -> bool:
-    spec = rule.start_of(duty)
-    starts = [Start(day, spec.inclusive_end, spec.count_start_day) for day in (*_STARTS, _LEAP_DAY)]
+def _shorter(rule: Rule, duty: Duty) -> bool:
+    """True unless it is certain that the duty never ends before the law's: part by part, so that no start has to be tried."""
     law = duty.statute
-    return law is not None and any(end_of(start, duty.term, zone) < end_of(start, law.term, zone) for start in starts)
+    if law is None:
+        return False
+    no_shorter = duty.period.whole_months >= law.period.whole_months and duty.period.whole_days >= law.period.whole_days
+    counted_later = COUNTED_LATER.index(duty.counted) >= COUNTED_LATER.index(law.counted)
+    first_day_counts = rule.start_of(duty).count_start_day and not duty.counted.by_year
+    return not (no_shorter and counted_later) or first_day_counts
 
 
 def _doubts(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
