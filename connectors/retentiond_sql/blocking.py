@@ -114,10 +114,13 @@ def move(scene: Scene, records: Records, *, back: bool) -> dict[Key, Answer]:
         if _copied(scene, names, some) != len(some):
             raise RefusedError("unsupported")
     delete_rows(scene, here)
-    # A trigger may have followed the row to where it went, and blocking must not lose it.
+    # A trigger may have followed the row to where it went, and another data set may claim it there: blocking must not lose it.
     now = fetch(scene.connection, scene.layout, list(records))
-    if any([row.moved for row in now.get(key, [])] != [not back] for key in records):
-        raise RefusedError("unsupported")
+    for key, before in records.items():
+        found = now.get(key, [])
+        contested = any(row.ref.contested for row in found) and not any(row.ref.contested for row in before)
+        if contested or [row.moved for row in found] != [not back]:
+            raise RefusedError("unsupported")
     return dict.fromkeys(records, Answer.done(How.ROWCOUNT))
 
 
