@@ -254,9 +254,27 @@ class Composed(SqlWorld):
         return keys
 
 
+class Grouped(Flagged):
+    """Records that are two fields of a row: the row stays when they are deleted."""
+
+    def __init__(self, tables: sql_world.World) -> None:
+        super().__init__(tables)
+        self.gaps = {**self.gaps, Gap.ANONYMIZE: "fields are emptied, and nothing of them is left to anonymize"}
+        whole = {name: told for name, told in self.options.items() if name != "anonymize"}
+        self.options = {**whole, "fields": ["name", "mail"], "kept": ["claimed", "anonymized"]}
+        self.beside = [{**self.options, "only": {"claimed": True}, "fields": ["name"]}, whole]
+
+    def all_keys(self) -> set[Key]:
+        return {key for key in super().all_keys() if self.state(key) is not Presence.ABSENT}
+
+    def state(self, key: Key) -> Presence:
+        empty = all(row["name"] is None and row["mail"] is None for row in self._rows("customers", key))
+        return Presence.ABSENT if empty else super().state(key)
+
+
 CASES: list[tuple[type[SqlWorld], str]] = [(kind, database) for kind in (Flagged, Moved) for database in DATABASES]
-# Keys of several columns have tests of their own on each database.
-CASES.append((Composed, "sqlite"))
+# Keys of several columns, and fields, have tests of their own on each database.
+CASES += [(Composed, "sqlite"), (Grouped, "sqlite")]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].__name__}-{case[1]}")
