@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from whenever import Date, Instant, PlainDateTime, Time, TimeZoneNotFoundError
 
@@ -116,6 +117,7 @@ def resolved(wall: PlainDateTime, zone: str) -> Instant:
     return wall.assume_tz(zone, disambiguation="compatible").to_instant()
 
 
+@lru_cache(maxsize=65536)
 def midnight(day: Date, zone: str) -> datetime:
     """Return the instant (UTC) at which `day` begins in `zone`."""
     return resolved(day.at(Time()), zone).to_stdlib()
