@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from support.workbench import START, Workbench, rule
 
 from retentiond.engine.evidence import open_evidence
@@ -18,6 +19,7 @@ from retentiond.model.hold import Hold, HoldKind, Scope
 from retentiond.model.record import RecordRef, Target
 from retentiond.model.subject import Subject
 from retentiond.model.tax import TaxYear
+from retentiond.store.tables import tax_years
 
 ANN = Subject("email", "ann-4711@canary.example")
 BOB = Subject("email", "bob@canary.example")
@@ -245,6 +247,20 @@ def test_a_tax_year_that_cannot_be_so_is_refused(bench: Workbench, year: int, da
         with pytest.raises(ConfigurationError, match=told):
             set_tax_year(bench.workplace(), store, year, days, "staff-1", bench.now)
         assert (store.tax_years(), store.pending()) == ({}, [])
+
+
+@pytest.mark.parametrize("kind", ["tax-hold", "tax-audit"])
+def test_nothing_that_a_tax_year_could_stop_goes_while_the_register_cannot_be_read(bench: Workbench, kind: str) -> None:
+    bench.write_rules(rule() + f"    holds: [{kind}]\n")
+    bench.approve()
+    with bench.store() as store:
+        store.set_tax_year(TaxYear(2019), bench.now)
+        with store._engine.begin() as connection:
+            connection.execute(sa.update(tax_years).values(filed_on="2020-13-01"))
+    before = bench.leads()
+    bench.run()
+    assert bench.leads() == before
+    assert [one.kind for one in bench.fate("ann").decision.suspensions] == [HoldKind(kind)]
 
 
 # --- the log
