@@ -82,6 +82,8 @@ def place(
         note(f"Rule {deaf} lies in its scope and is not stopped by a hold of the kind {kind}.")
     for target in placed.unreadable:
         note(f"{target} cannot be read now, so nobody looked for the person there; the hold counts there all the same.")
+    for target in placed.unknowing:
+        note(f"{target} knows no such kind of identifier, so the person's records there are not held; hold them otherwise, too.")
     if json:
         say_json(holds_json([placed.hold], now))
         return

@@ -60,6 +60,8 @@ class Placed:
     """The rules in its scope that do not let holds of this kind stop them."""
     unreadable: tuple[Target, ...]
     """The data sets in its scope in which the person could not be looked up; the hold counts there all the same."""
+    unknowing: tuple[Target, ...] = ()
+    """The data sets in its scope that know no such kind of identifier: the person's records there are not held."""
 
 
 def reference(text: str) -> str:
@@ -119,7 +121,11 @@ def place(
     )
     with store.changing(waiting):
         store.place_hold(hold, _entry(workplace, hold, "placed", by, now))
-    return Placed(hold, tuple(one.rule.id for one in concerned if one not in reached), unreadable)
+    deaf = tuple(one.rule.id for one in concerned if one not in reached)
+    known = {one.target.target for one in concerned}
+    wide = [one for one in workplace.at(now).assignments if scope.person is not None and _inside(scope, one)]
+    unknowing = tuple(sorted({one.target.target for one in wide} - known, key=str))
+    return Placed(hold, deaf, unreadable, unknowing)
 
 
 def lift(workplace: Workplace, store: Store, hold: str, by: str, now: datetime, waiting: Waiting = lambda: None) -> Hold:
@@ -238,6 +244,12 @@ def _concerned(workplace: Workplace, scope: Scope, now: datetime) -> list[Assign
     _only("fact", scope.fact[0] if scope.fact else None, inside, lambda one: one.target.offer().facts)
     _only("date", scope.date_name, inside, lambda one: one.target.offer().dates)
     return list(_only("kind of identifier", scope.person.kind if scope.person else None, inside, lambda one: one.subjects))
+
+
+def _inside(scope: Scope, one: Assignment) -> bool:
+    target = one.target.target
+    named = ((scope.system, target.system), (scope.dataset, target.dataset), (scope.rule, one.rule.id))
+    return all(wanted in (None, there) for wanted, there in named)
 
 
 def _only(

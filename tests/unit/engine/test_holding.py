@@ -175,6 +175,14 @@ def test_a_search_tells_what_it_found_and_where_it_could_not_look(bench: Workben
     assert "4711" not in repr(looked)
 
 
+def test_a_hold_tells_which_data_sets_in_its_scope_cannot_know_the_person(bench: Workbench) -> None:
+    bench.write_rules(rule(), rule("shop.orders", system="shop", dataset="orders", starts="ordered"))
+    told = tuple(one.target.target for one in bench.workplace().assignments if ANN.kind not in one.subjects)
+    assert told
+    assert placed(bench, scope=Scope(person=ANN)).unknowing == told
+    assert placed(bench, scope=Scope(system="crm", person=ANN)).unknowing == ()
+
+
 # --- lifting and renewing
 
 
@@ -260,7 +268,9 @@ def test_nothing_that_a_tax_year_could_stop_goes_while_the_register_cannot_be_re
     before = bench.leads()
     bench.run()
     assert bench.leads() == before
-    assert [one.kind for one in bench.fate("ann").decision.suspensions] == [HoldKind(kind)]
+    decision = bench.fate("ann").decision
+    assert decision is not None
+    assert [one.kind for one in decision.suspensions] == [HoldKind(kind)]
 
 
 # --- the log
