@@ -63,6 +63,8 @@ class Verification:
     """Of each rule the digest and the mode that were written down last."""
     words: tuple[Word, ...] = ()
     """Each approval of a rule, or of its removal, in the order of the log."""
+    holds: Mapping[str, str] = field(default_factory=dict)
+    """Each hold that was placed and not lifted, as the log tells it, with its kind."""
 
     @property
     def in_order(self) -> bool:
@@ -138,6 +140,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         approvals=frozenset(batches.approvals),
         policies=batches.policies,
         words=tuple(batches.words),
+        holds=batches.holds,
     )
 
 
@@ -298,6 +301,7 @@ class _Batches:
         self.approvals: set[tuple[str, str]] = set()
         self.policies: dict[str, tuple[str, str]] = {}
         self.words: list[Word] = []
+        self.holds: dict[str, str] = {}
         self.last_at: str | None = None
         self._openings = openings
         self._numbers: dict[str, int] = {}
@@ -346,6 +350,10 @@ class _Batches:
             self.approvals.add((fields["subject"], fields["digest"]))
             if fields["subject"].startswith(("rule ", "removal ")):
                 self.words.append(Word(fields["subject"], fields["digest"], fields["by"], moment(fields["at"])))
+        elif fields["kind"] == "hold" and fields["op"] == "placed":
+            self.holds[fields["hold"]] = fields["type"]
+        elif fields["kind"] == "hold" and fields["op"] == "lifted":
+            self.holds.pop(fields["hold"], None)
         elif fields["kind"] == "policy":
             self.policies[fields["rule"].partition("@")[0]] = fields["digest"], fields["mode"]
         elif fields["kind"] == "concluded":

@@ -108,11 +108,23 @@ def list_(
 
 
 @hold.command("lift")
-def lift(context: typer.Context, name: Id, by: By) -> None:
+def lift(
+    context: typer.Context,
+    name: Id,
+    by: By,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="The store lost it and only the log tells of it: close it there, so that runs go on.")
+    ] = False,
+) -> None:
     """Lift a hold. What it kept is decided anew by the next run."""
     settings, now = settings_of(context), utc_now()
     workplace = read_workplace(settings)
     with known_store(settings, "holds") as store:
+        if lost:
+            holding.give_up(workplace, store, name, by, now)
+            hand_on(settings, now)
+            say([f"The lost hold {shown(name)} is closed in the deletion log."])
+            return
         lifted = holding.lift(workplace, store, name, by, now, waiting)
     hand_on(settings, now)
     say([f"Hold {shown(lifted.hold)} is lifted. What it kept goes with the next run where nothing else is in the way."])

@@ -140,6 +140,15 @@ def lift(workplace: Workplace, store: Store, hold: str, by: str, now: datetime, 
     return replace(found, lifted_at=now)
 
 
+def give_up(workplace: Workplace, store: Store, hold: str, by: str, now: datetime) -> None:
+    """Have the log close a hold that the store no longer has; raises `ConfigurationError` where it still has it."""
+    staff_id(by)
+    if any(one.hold == hold and one.end is None for one in store.holds()):
+        raise ConfigurationError(f"The store still knows the hold {hold}, so it is not lost; lift it without `--lost`.")
+    digest = open_seal(workplace.settings.state).mark("scope", hold, "lost").hex()
+    store.enqueue(Entry("hold", now, {"hold": hold, "type": "lost", "op": "lifted", "scope_digest": digest, "by": by}))
+
+
 def renew(
     workplace: Workplace, store: Store, hold: str, review_on: date, by: str, now: datetime, waiting: Waiting = lambda: None
 ) -> Hold:

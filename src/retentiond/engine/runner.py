@@ -33,6 +33,7 @@ from retentiond.engine.executor import Means, execute
 from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
+from retentiond.engine.keeping import lost_holds
 from retentiond.engine.lastlook import look_again, only_requested, suppress_first
 from retentiond.engine.noting import Notes
 from retentiond.engine.outbox import flush_outbox
@@ -148,6 +149,7 @@ def run(
         tzdata=importlib.metadata.version("tzdata"),
         clock="approved" if approved else "believed" if believed else "doubted",
     )
+    lost = lost_holds(store, told)
     flush_outbox(evidence, started)
     failpoint("run-started")
     if believed:
@@ -155,6 +157,7 @@ def run(
         store.drop_plans(reading.at)
 
     registers, unreadable = _registers(evidence, chosen)
+    unreadable += lost
     this = _Run(
         number,
         workplace,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retentiond.model.bound import Derived, Duty
 from retentiond.model.due import Start, end_of
 from retentiond.model.period import Counted, RetentionPeriod
-from retentiond.model.bound import Derived, Duty
 from retentiond.policy.derived import _looked_up
 
 WANTED = Derived.model_validate({"derived_from": "shop.voucher", "from": "last_voucher"})
