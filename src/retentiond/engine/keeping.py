@@ -31,8 +31,8 @@ def lost_holds(store: Store, told: Verification) -> list[str]:
     names = ", ".join(sorted(set(lost)))
     return [
         (
-            f"The deletion log tells of a hold that stands ({names}), and the store does not: it was lost, rolled back or changed by "
-            "hand, so nothing is done. Restore the store; or place the hold anew, and close the lost one: "
+            f"The deletion log tells of a hold that stands ({names}), and the store does not: it was lost, rolled back or "
+            "changed by hand, so nothing is done. Restore the store; or place the hold anew, and close the lost one: "
             "`retentiond hold lift ID --lost --by STAFF-ID`."
         )
     ]

@@ -210,7 +210,10 @@ class Rule(Written):
         names = self.date_names
         if isinstance(self.keep_at_least, Derived):
             names |= frozenset(self.keep_at_least.from_.date_names)
+        required = {one.fact for one in self.requires or ()}
         for number, case in enumerate(self.cases):
+            if unasked := sorted(case.facts.keys() - required):
+                yield f"cases[{number}].facts names {_joined(unasked)}, which the rule does not require"
             if not isinstance(case.starts, dict):
                 if len(names) > 1:
                     yield f"cases[{number}].starts must say which date is meant: {_joined(sorted(names))}"
