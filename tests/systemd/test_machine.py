@@ -163,7 +163,7 @@ def test_a_reload_takes_all_or_nothing_and_systemctl_tells_which(machine: Machin
     machine.write("/etc/retentiond/policies/machine.yaml", POLICY.replace("delete_after", "delet_after", 1))
     machine.run("systemctl", "reload", SERVICE)
     awaited(lambda: "the old ones stay in force" in shown(machine, "StatusText"))
-    assert "machine.yaml:14:5" in journal(machine, "--unit", SERVICE)
+    assert "machine.yaml:15:5" in journal(machine, "--unit", SERVICE)
     machine.write("/etc/retentiond/policies/machine.yaml", POLICY)
     machine.run("systemctl", "reload", SERVICE)
     awaited(lambda: "the old ones" not in shown(machine, "StatusText"))

@@ -116,12 +116,12 @@ def test_whatever_is_due_by_its_dates_some_search_admits_though_holds_are_in_the
     told = Circumstances(suspensions=tuple(held), tax_years={})
     now = near(one, zone, known, told, shift)
     decision = decide(one, zone, known, blocked, now, circumstances=told)
-    if decision.step is not None and (not held or decision.step is one.action):
-        passes = searches(one, zone, decision.step, now, suspended=bool(held))
-        if held or decision.step in steps(one):
-            assert any(cutoff.admits(known) for cutoff in passes)
-    elif decision.step is Action.BLOCK:
-        assert any(cutoff.admits(known) for cutoff in searches(one, zone, Action.BLOCK, now, suspended=True))
+    by_tax = not {HoldKind.TAX_HOLD, HoldKind.TAX_AUDIT}.isdisjoint(one.holds or ())
+    suspended = bool(held) or by_tax
+    if decision.step is not None:
+        assert suspended or decision.step in steps(one)
+        passes = searches(one, zone, decision.step, now, suspended=suspended)
+        assert any(cutoff.admits(known) for cutoff in passes)
 
 
 def berlin(text: str) -> datetime:
