@@ -76,5 +76,7 @@ def test_another_key_than_the_registers_were_sealed_with_stops_everything(bench:
 @pytest.mark.parametrize("statement", ["INSERT INTO tax_years VALUES (1, 'never', NULL, NULL, NULL, 0)", "DROP TABLE tax_years"])
 def test_a_spoilt_tax_register_keeps_what_it_could_be_about_and_nothing_else(bench: Workbench, statement: str) -> None:
     spoil(bench, statement)
-    bench.run()
+    report = bench.run()
     assert (bench.leads(), bench.crm.keys("letters")) == (set(), {("old",)})
+    assert {step.rule: step.status for step in report.steps} == {"crm.leads": Status.DONE, "crm.letters": Status.REFUSED}
+    assert report.exit_status == 4, "it is kept, and nobody hears of it"

@@ -21,7 +21,7 @@ from retentiond.store import Store
 
 Key = tuple[str, ...]
 
-_BY_YEAR = frozenset((HoldKind.TAX_HOLD, HoldKind.TAX_AUDIT))
+BY_YEAR = frozenset((HoldKind.TAX_HOLD, HoldKind.TAX_AUDIT))
 """The kinds of holds that come from the register of tax years."""
 
 
@@ -74,7 +74,7 @@ class Standing:
     @property
     def interrupted(self) -> bool:
         """True where something can stand against the course of the dates, so that records are kept past their time."""
-        by_tax = not _BY_YEAR.isdisjoint(self.assignment.rule.holds or ())
+        by_tax = not BY_YEAR.isdisjoint(self.assignment.rule.holds or ())
         return bool(self.holds or self.effects or by_tax)
 
     @property
@@ -119,7 +119,7 @@ class Standing:
             restrictions += [trigger] if does.blocks else []
             suspensions += [Suspension(HoldKind.REQUEST, None, request.request)] if does.suspends else []
         if self.tax_years is None:
-            kinds = _BY_YEAR.intersection(rule.holds or ())
+            kinds = BY_YEAR.intersection(rule.holds or ())
             suspensions += [Suspension(kind, None, "the register of tax years cannot be read") for kind in sorted(kinds)]
         return Circumstances(
             tuple(suspensions),

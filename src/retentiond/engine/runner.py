@@ -40,7 +40,7 @@ from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.reconcile import reconcile
-from retentiond.engine.registers import Registers, read_registers
+from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
@@ -177,8 +177,8 @@ def run(
         for action in registers.for_rule(assignment).steps:
             if stop():
                 result = StepResult.of(assignment, action, Status.INTERRUPTED, None, "The run was told to stop before this step.")
-            elif not believed or unreadable:
-                result = StepResult.of(assignment, action, Status.REFUSED, None, *(unreadable or doubted))
+            elif reasons := [*(unreadable or ([] if believed else doubted)), *_tax_unread(registers, assignment)]:
+                result = StepResult.of(assignment, action, Status.REFUSED, None, *reasons)
             else:
                 result = attempted(partial(_step, this, assignment, action), bugs) or StepResult.of(
                     assignment,
@@ -207,6 +207,13 @@ def _registers(evidence: Evidence, chosen: Sequence[Assignment]) -> tuple[Regist
         return read_registers(evidence.store, [one.rule.id for one in chosen]), []
     except StateError as error:
         return Registers(), [f"Holds and requests cannot be read, so nothing is done. {error}"]
+
+
+def _tax_unread(registers: Registers, assignment: Assignment) -> list[str]:
+    """Why a rule that tax years can suspend does nothing: said aloud, for a record that is merely kept alarms nobody."""
+    if registers.tax_years is not None or BY_YEAR.isdisjoint(assignment.rule.holds or ()):
+        return []
+    return ["The register of tax years cannot be read, so nothing goes that it could be about; restore the store."]
 
 
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
@@ -256,10 +263,9 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     if doubt is not None:
         return refused(Status.REFUSED, f"{plan.target}: {doubt}")
     header = approved_plan(store, assignment, plan.action, this.now, this.told.approvals)
-    if header is None and rule.approval == "plan":
-        if plan.action is Action.BLOCK and this.registers.for_rule(assignment).effects:
-            # A request is a person's word about just these records, and blocking them must not wait for another.
-            return _act(this, assignment, plan, reader, spool, None, by_request=True)
+    # A request is a person's word about just these records, and blocking them must not wait for another.
+    by_request = header is None and plan.action is Action.BLOCK and bool(this.registers.for_rule(assignment).effects)
+    if header is None and rule.approval == "plan" and not by_request:
         return refused(
             Status.AWAITING,
             f"Rule {rule.id} needs a person's word for each plan: "
@@ -274,7 +280,8 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
         objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=True)
     if objections:
         return refused(Status.REFUSED, *objections)
-    return _act(this, assignment, plan, reader, spool, header if by_plan else None)
+    only_by_request = by_request and rule.approval == "plan"
+    return _act(this, assignment, plan, reader, spool, header if by_plan else None, by_request=only_by_request)
 
 
 def _act(
