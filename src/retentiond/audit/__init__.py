@@ -3,13 +3,14 @@
 No key, name or file name of a record ever stands in it, only a commitment that hides it.
 """
 
+from retentiond.audit.arithmetic import Word
 from retentiond.audit.batch import Intent, OpenBatch
 from retentiond.audit.handle import ephemeral_handles
 from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace
 from retentiond.audit.read import Entry, LogReader, read_log
-from retentiond.audit.verify import Verification, Word, verify_log
+from retentiond.audit.verify import Verification, verify_log
 
 __all__ = [
     "Checkpoint",

@@ -14,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
-from retentiond.audit.handle import commitments, items
+from retentiond.audit.handle import commitments, items, packed_pairs
 from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, with_new_epoch, work_key
-from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaf, read_leaf
+from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaves, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
-from retentiond.audit.stored import as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
-from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
+from retentiond.audit.stored import append, as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
+from retentiond.audit.tables import batches, checkpoints, head, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
 from retentiond.database import migrate, open_database, refuse_without_fsync, translated
@@ -108,7 +108,7 @@ class DeletionLog:
         """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
         signed = last_signed(self._place, self._keys.signer.verifier)
         with _written(), self._engine.begin() as connection:
-            newest, tree = newest_signed(connection), stored_tree(connection)
+            newest, tree = newest_signed(connection, self._keys.signer.verifier), stored_tree(connection)
             if signed is None and newest is None:
                 return
             if signed is None:
@@ -119,12 +119,11 @@ class DeletionLog:
                     f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
                     f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
                 )
-            grown = regrown(connection, known, signed.size)
-            if grown.root() != signed.root:
+            if regrown(connection, known, signed.size).root() != signed.root:
                 raise AuditError(f"The deletion log differs from what was signed in {self._place.last_signed}.")
             if signed.size > known.size:  # a crash came between the file and the row
                 note = self._place.last_signed.read_text(encoding="utf-8")
-                connection.execute(sa.insert(checkpoints).values(size=signed.size, tree=grown.packed(), note=note))
+                connection.execute(sa.insert(checkpoints).values(size=signed.size, note=note))
 
     def event(self, kind: str, now: datetime, **fields: Any) -> int:
         """Write one entry that is about no single record; its index."""
@@ -151,7 +150,8 @@ class DeletionLog:
             index = self._append(connection, [leaf], now)
             batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found))
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
-            connection.execute(sa.insert(salts).values(idx=index, salt=salt))
+            place = str(intent.target)
+            connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
             connection.execute(sa.insert(work).values(idx=index, body=body))
         return batch
 
@@ -168,11 +168,7 @@ class DeletionLog:
         if epoch is None:
             raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
         found = batch.pairs or epoch.pairs(batch.intent.target, batch.records)
-        hidden = commitments(batch.salt, found)
-        written = [
-            outcome_leaf(batch.index, number, outcome, one)
-            for number, (outcome, one) in enumerate(zip(outcomes, hidden, strict=True))
-        ]
+        written = outcome_leaves(batch.index, outcomes, commitments(batch.salt, found))
         counts = Counter(outcome.kind.value for outcome in outcomes)
         fields: dict[str, Any] = {"batch": batch.batch, "count": len(outcomes), "counts": dict(counts)}
         if resolved:
@@ -182,10 +178,9 @@ class DeletionLog:
             if connection.execute(sa.delete(work).where(work.c.idx == batch.index)).rowcount != 1:
                 raise AuditError(f"The batch {batch.batch} is not open; nothing was written.")
             first = self._append(connection, written, now)
-            connection.execute(
-                sa.insert(handles),
-                [{"ref": ref, "idx": first + number, "identity": identity} for number, (ref, identity) in enumerate(found)],
-            )
+            opened = packed_pairs(found)
+            values = {"first": first, "refs": opened[0], "identities": opened[1]}
+            connection.execute(sa.update(batches).where(batches.c.idx == batch.index).values(values))
 
     def open_batches(self) -> list[OpenBatch]:
         """The batches that were intended and never concluded, oldest first; their dates are not kept."""
@@ -203,7 +198,7 @@ class DeletionLog:
         """
         del now  # a checkpoint bears no date; the entries do
         with _written(), reading(self._place) as connection:
-            newest, tree = newest_signed(connection), stored_tree(connection)
+            newest, tree = newest_signed(connection, self._keys.signer.verifier), stored_tree(connection)
             known = newest or Range()
             grown = regrown(connection, known, tree.size)
             still_open = connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one()
@@ -215,14 +210,14 @@ class DeletionLog:
             # The file goes first: after a crash it may be ahead of the row, which the next start mends, and never behind.
             write_beside(self._place.last_signed, note)
             with _written(), self._engine.begin() as connection:
-                connection.execute(sa.insert(checkpoints).values(size=grown.size, tree=grown.packed(), note=note))
+                connection.execute(sa.insert(checkpoints).values(size=grown.size, note=note))
         if not still_open:
             self._clear_away()
         return checkpoint
 
-    def verify(self) -> Verification:
-        """Check the whole log: every entry, every signature, every batch."""
-        return verify(self._place, self._keys.signer.verifier)
+    def verify(self, *, full: bool = False) -> Verification:
+        """Check the whole log: every entry, every signature, every batch; with `full` also what finds and opens them."""
+        return verify(self._place, self._keys.signer.verifier, full=full)
 
     def last_at(self) -> datetime | None:
         """The moment that the last entry bears (aware UTC)."""
@@ -264,12 +259,7 @@ class DeletionLog:
         return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
 
     def _append(self, connection: sa.Connection, written: Sequence[bytes], now: datetime) -> int:
-        tree = stored_tree(connection, lock=True)
-        grown = tree.grown(written)
-        connection.execute(sa.insert(leaves), [{"idx": tree.size + number, "leaf": leaf} for number, leaf in enumerate(written)])
-        values = {"size": grown.size, "tree": grown.packed(), "last_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        connection.execute(sa.update(head).where(head.c.id == 1).values(values))
-        return tree.size
+        return append(connection, written, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     def _clear_away(self) -> None:
         destroy_work_key(self._keys.folder)
@@ -303,8 +293,8 @@ def _leaf(connection: sa.Connection, index: int) -> dict[str, Any]:
 
 def _newest_kid(connection: sa.Connection) -> str | None:
     """The epoch under which the newest batch was made; None where there is no batch."""
-    newest = connection.execute(sa.select(sa.func.max(salts.c.idx))).scalar_one()
-    return None if newest is None else str(_leaf(connection, newest).get("kid"))
+    newest = connection.execute(sa.select(batches.c.kid).order_by(batches.c.idx.desc()).limit(1)).scalar_one_or_none()
+    return None if newest is None else str(newest)
 
 
 @contextmanager

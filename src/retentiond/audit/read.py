@@ -10,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from retentiond.audit.handle import SIZE
 from retentiond.audit.keys import open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.stored import stored_leaves, stored_tree
-from retentiond.audit.tables import REF_START, handles, work
+from retentiond.audit.stored import PAGE, as_bytes, stored_leaves, stored_tree
+from retentiond.audit.tables import batches, work
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -97,10 +98,22 @@ class LogReader:
     def find(self, target: Target, key: tuple[str, ...]) -> list[Entry]:
         """The outcomes about one record, oldest first; needs the log's keys. Empty says only that this log tells of none."""
         keys = open_keys(self._place.state, self._place.origin, 0, make=False)
-        refs = [epoch.handle(target, key) for epoch in keys.epochs]
-        starts = [ref[:8] for ref in refs]
-        wanted = sa.select(handles.c.idx).where(REF_START.in_(starts), handles.c.ref.in_(refs)).order_by(handles.c.idx)
-        return [self.entry(index) for index in self._connection.execute(wanted).scalars()]
+        refs = {epoch.kid: epoch.handle(target, key) for epoch in keys.epochs}
+        return [self.entry(index) for index in self._outcomes_of(target, refs)]
+
+    def _outcomes_of(self, target: Target, refs: Mapping[str, bytes]) -> Iterator[int]:
+        """The indexes of the outcomes about a record, by its handle under each epoch's key."""
+        wanted = sa.select(batches.c.kid, batches.c.first, batches.c.refs).where(
+            batches.c.place == str(target), batches.c.first.is_not(None)
+        )
+        rows = self._connection.execute(wanted.order_by(batches.c.idx).execution_options(yield_per=PAGE))
+        for kid, first, stored in rows:
+            ref, handles = refs.get(kid), as_bytes(stored)
+            place = handles.find(ref) if ref is not None else -1
+            while ref is not None and place >= 0:
+                if place % SIZE == 0:
+                    yield first + place // SIZE
+                place = handles.find(ref, place + 1)
 
     def _intent_fits(self, fields: Mapping[str, Any], known: dict[int, bool], rule: str | None, run: str | None) -> bool:
         if fields["i"] not in known:

@@ -520,12 +520,12 @@ class TestGuards:
         assert bench.crm.acts == 0
 
     @pytest.mark.parametrize(
-        "forged", ["CAST(replace(leaf, 'staff-1', 'staff-2') AS BLOB)", "replace(leaf, 'staff-1', 'staff-2')", "7", "x''"]
+        "forged", ["CAST(replace(entries, 'staff-1', 'staff-2') AS BLOB)", "replace(entries, 'staff-1', 'staff-2')", "7", "x''"]
     )
     def test_a_log_that_does_not_verify_stops_everything(self, bench: Workbench, forged: str) -> None:
         bench.approve()
         with closing(sqlite3.connect(bench.folder / "state" / "log.db")) as database, database:
-            database.execute(f"UPDATE log_leaves SET leaf = {forged} WHERE idx = 1")  # noqa: S608 - words of this test
+            database.execute(f"UPDATE log_bundles SET entries = {forged}")  # noqa: S608 - words of this test
         with pytest.raises(AuditError, match="does not verify"):
             bench.run()
         assert bench.crm.acts == 0
