@@ -68,6 +68,8 @@ class OpenBatch:
     """Under which epoch's key its handles were made."""
     pairs: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False, compare=False)
     """Handle and identity of each record, as far as they are known already; empty after a restart."""
+    hidden: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
+    """Their commitments, likewise."""
 
     def packed(self) -> bytes:
         """What a later process needs to look the batch up and conclude it."""

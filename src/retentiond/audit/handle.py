@@ -16,7 +16,7 @@ def lp(*parts: str | bytes) -> bytes:
     joined = b""
     for part in parts:
         # A key component may be any text a file system or database allows, lone surrogates included.
-        encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+        encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         joined += len(encoded).to_bytes(4) + encoded
     return joined
 
@@ -68,17 +68,14 @@ class EpochKey:
     def pairs(self, target: Target, records: Sequence[RecordRef]) -> list[tuple[bytes, bytes]]:
         """Handle and identity of each record, in order."""
         place = lp(target.system, target.dataset)
-        mac, sha256 = keyed(self.secret), hashlib.sha256
+        mac, sha256, before = keyed(self.secret), hashlib.sha256, _REF + _HASH
         found = []
         for ref in records:
-            who = place + _within(lp(*ref.key))
-            handle = sha256(_REF + _HASH + mac(_KEY_ID + who) + who).digest()
+            key = lp(*ref.key)
+            who = place + len(key).to_bytes(4) + key
+            handle = sha256(before + mac(_KEY_ID + who) + who).digest()
             found.append((handle, mac(_FP + who + lp(*ref.identity)) if ref.identity else b""))
         return found
-
-
-def _within(part: bytes) -> bytes:
-    return len(part).to_bytes(4) + part
 
 
 def ephemeral_handles() -> EpochKey:

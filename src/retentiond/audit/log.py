@@ -139,16 +139,17 @@ class DeletionLog:
         salt = secrets.token_bytes(32)
         number = f"{intent.run}.{next(self._numbers)}"
         found = epoch.pairs(intent.target, records)
+        hidden = commitments(salt, found)
         fields = intent.fields | {
             "batch": number,
             "kid": epoch.kid,
             "count": len(records),
-            "items": items(commitments(salt, found)),
+            "items": items(hidden),
         }
         leaf = event_leaf("intent", now, fields)
         with _written(), self._engine.begin() as connection:
             index = self._append(connection, [leaf], now)
-            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found))
+            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden))
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
             place = str(intent.target)
             connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
@@ -168,7 +169,7 @@ class DeletionLog:
         if epoch is None:
             raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
         found = batch.pairs or epoch.pairs(batch.intent.target, batch.records)
-        written = outcome_leaves(batch.index, outcomes, commitments(batch.salt, found))
+        written = outcome_leaves(batch.index, outcomes, batch.hidden or commitments(batch.salt, found))
         counts = Counter(outcome.kind.value for outcome in outcomes)
         fields: dict[str, Any] = {"batch": batch.batch, "count": len(outcomes), "counts": dict(counts)}
         if resolved:
