@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from retentiond.audit import DeletionLog, Intent, LogPlace, open_log
-from retentiond.audit.bundle import bundled, unbundled
-from retentiond.audit.growth import WIDTH
 from retentiond.audit.stored import append
+from retentiond.audit.tile import WIDTH, full_bundle, split_bundle
 from retentiond.model.record import Action, How, Outcome, OutcomeKind, RecordRef, Target
 
 NOW = datetime(2026, 11, 22, 3, 12, 1, tzinfo=UTC)
@@ -67,7 +66,7 @@ def behind_its_back(place: LogPlace) -> Iterator[sa.Connection]:
 def leaves_of(connection: sa.Connection) -> list[bytes]:
     """Every leaf, as it is stored."""
     stored = connection.execute(sa.text("SELECT entries FROM log_bundles ORDER BY n")).scalars()
-    return [leaf for entries in stored for leaf in unbundled(bytes(entries))]
+    return [leaf for entries in stored for leaf in split_bundle(bytes(entries))]
 
 
 def put(connection: sa.Connection, leaves: Sequence[bytes], *, rehashed: bool = False) -> None:
@@ -79,7 +78,7 @@ def put(connection: sa.Connection, leaves: Sequence[bytes], *, rehashed: bool = 
         append(connection, leaves, last_at.scalar_one())
     else:
         for n, place in enumerate(range(0, len(leaves), WIDTH)):
-            row = {"n": n, "entries": bundled(leaves[place : place + WIDTH])}
+            row = {"n": n, "entries": full_bundle(leaves[place : place + WIDTH])}
             connection.execute(sa.text("INSERT INTO log_bundles (n, entries) VALUES (:n, :entries)"), row)
 
 

@@ -6,13 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from retentiond.audit.tile import HEIGHT, WIDTH
 from retentiond.audit.tree import DIGEST, Range
-
-WIDTH = 256
-"""How many hashes a tile holds: a tile of level L holds those of the subtrees of 256^L leaves."""
-
-LEVELS = 8
-"""A tile spans so many levels of the tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +33,8 @@ def grow(tree: Range, hashes: Sequence[bytes]) -> Growth:
 
     def push(node: bytes, level: int) -> None:
         while True:
-            if level and level % LEVELS == 0:
-                full.setdefault(level // LEVELS, []).append(node)
+            if level and level % HEIGHT == 0:
+                full.setdefault(level // HEIGHT, []).append(node)
             if not size >> level & 1:
                 edge.append(node)
                 return
@@ -49,7 +44,7 @@ def grow(tree: Range, hashes: Sequence[bytes]) -> Growth:
     place = 0
     while place < len(hashes):
         if size % WIDTH == 0 and len(hashes) - place >= WIDTH:
-            push(folded(hashes[place : place + WIDTH]), LEVELS)
+            push(folded(hashes[place : place + WIDTH]), HEIGHT)
             step = WIDTH
         else:
             push(hashes[place], 0)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from retentiond.audit.bundle import bundled, unbundled
-from retentiond.audit.growth import LEVELS, WIDTH, Growth, folded, grow, leaf_hashes, parted
+from retentiond.audit.growth import Growth, grow, leaf_hashes
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.tables import bundles, checkpoints, head, kept, tiles
-from retentiond.audit.tree import DIGEST, Range
+from retentiond.audit.tile import HEIGHT, WIDTH, TileError, full_bundle, hash_at_of, split_bundle
+from retentiond.audit.tree import DIGEST, HashAt, Range
 from retentiond.errors import AuditError
 
 PAGE = 16
@@ -32,7 +32,7 @@ def append(connection: sa.Connection, written: Sequence[bytes], last_at: str) ->
     growth = grow(tree, hashes)
     _extend_bundles(connection, tree.size, written)
     for level, more in enumerate((hashes, *growth.full)):
-        _extend_tiles(connection, level, tree.size >> LEVELS * level, more)
+        _extend_tiles(connection, level, tree.size >> HEIGHT * level, more)
     values = {"size": growth.tree.size, "tree": growth.tree.packed(), "last_at": last_at}
     connection.execute(sa.update(head).where(head.c.id == 1).values(values))
     return tree.size
@@ -43,12 +43,12 @@ def _extend_bundles(connection: sa.Connection, size: int, written: Sequence[byte
     begun = b""
     if there:
         begun = as_bytes(connection.execute(sa.select(bundles.c.entries).where(bundles.c.n == n)).scalar_one_or_none() or b"")
-        whole = begun + bundled(written[: WIDTH - there])
+        whole = begun + full_bundle(written[: WIDTH - there])
         if connection.execute(sa.update(bundles).where(bundles.c.n == n).values(entries=whole)).rowcount != 1 or not begun:
             raise _damaged()
     begin = WIDTH - there if there else 0
     rows = [
-        {"n": (size + place) // WIDTH, "entries": bundled(written[place : place + WIDTH])}
+        {"n": (size + place) // WIDTH, "entries": full_bundle(written[place : place + WIDTH])}
         for place in range(begin, len(written), WIDTH)
     ]
     if rows:
@@ -118,7 +118,7 @@ def latest_leaves(connection: sa.Connection) -> Iterator[tuple[int, bytes]]:
 
 def _unbundled(n: int, bundle: bytes) -> list[bytes]:
     try:
-        return unbundled(bundle)
+        return split_bundle(bundle)
     except ValueError:
         raise AuditError(f"Bundle {n} of the deletion log cannot be read. Restore the log from its backup.") from None
 
@@ -146,16 +146,17 @@ def stored_tree(connection: sa.Connection, *, lock: bool = False) -> Range:
 
 def tree_at(connection: sa.Connection, size: int) -> Range:
     """The tree as it was at `size` leaves, by its tiles; raises `AuditError` where these do not reach so far."""
-    hashes = []
-    for bit in reversed(range(size.bit_length())):
-        if size >> bit & 1:
-            level, rest = divmod(bit, LEVELS)
-            n, place = divmod((size >> bit) - 1 << rest, WIDTH)
-            tile = stored_tile(connection, level, n)[place * DIGEST : (place + (1 << rest)) * DIGEST]
-            if len(tile) != DIGEST << rest:
-                raise AuditError(f"Tile {level}/{n} of the deletion log is damaged. Restore the log from its backup.")
-            hashes.append(folded(parted(tile)))
-    return Range(size, tuple(hashes))
+    hash_at = tile_hashes(connection)
+    levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
+    try:
+        return Range(size, tuple(hash_at(level, (size >> level) - 1) for level in levels))
+    except TileError:
+        raise AuditError("A tile of the deletion log is damaged. Restore the log from its backup.") from None
+
+
+def tile_hashes(connection: sa.Connection) -> HashAt:
+    """The hashes of full subtrees of the log as it is in this transaction."""
+    return hash_at_of(lambda level, n: stored_tile(connection, level, n))
 
 
 def newest_note(connection: sa.Connection) -> tuple[int, str] | None:
@@ -202,7 +203,7 @@ def regrown(connection: sa.Connection, tree: Range, size: int) -> Range:
 def strange_tile(connection: sa.Connection, size: int, growth: Growth) -> str | None:
     """Which tile above those of the leaves differs from what came of growing at `size` leaves, as a sentence; None if none."""
     for level, more in enumerate(growth.full, start=1):
-        for index, node in enumerate(more, start=size >> LEVELS * level):
+        for index, node in enumerate(more, start=size >> HEIGHT * level):
             n, place = divmod(index, WIDTH)
             if stored_tile(connection, level, n)[place * DIGEST : (place + 1) * DIGEST] != node:
                 return f"Tile {level}/{n} of the deletion log is another one than its entries make."

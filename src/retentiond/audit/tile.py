@@ -69,13 +69,14 @@ def full_bundle(entries: Iterable[bytes]) -> bytes:
 
 def split_bundle(bundle: bytes) -> list[bytes]:
     """Read back what `full_bundle` made; raises `TileError` where it was cut, or holds more entries than a bundle can."""
-    entries, place = [], 0
-    while place < len(bundle):
+    entries: list[bytes] = []
+    place, end = 0, len(bundle)
+    while place < end:
         begin = place + _LENGTH
-        place = begin + int.from_bytes(bundle[place:begin], "big")
-        if begin > len(bundle) or place > len(bundle):
-            raise TileError("A bundle of entries is cut.")
+        place = begin + (bundle[place] << 8 | bundle[begin - 1] if begin <= end else end)
         entries.append(bundle[begin:place])
+    if place != end:
+        raise TileError("A bundle of entries is cut.")
     if len(entries) > WIDTH:
         raise TileError("A bundle holds more entries than it can.")
     return entries

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from retentiond.audit.arithmetic import Arithmetic, Problems, Word
 from retentiond.audit.beside import Beside, Unlooked
-from retentiond.audit.bundle import unbundled
-from retentiond.audit.growth import WIDTH, grow, leaf_hashes, parted
+from retentiond.audit.growth import grow, leaf_hashes, parted
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
 from retentiond.audit.stored import as_bytes, stored_bundles, stored_tile, stored_tree, strange_tile
 from retentiond.audit.tables import bundles, checkpoints, kept, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
+from retentiond.audit.tile import WIDTH, split_bundle
 from retentiond.audit.tree import Range
 from retentiond.database import DatabaseError, Fault
 from retentiond.errors import AuditError, ConfigurationError, StateError
@@ -113,7 +113,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
                 if n != expected:
                     problems.add(f"Bundle {expected}, with the entries from {expected * WIDTH} on, is missing.")
                     break
-                leaves = unbundled(bundle)
+                leaves = split_bundle(bundle)
                 growing.add(leaf_hashes(leaves))
                 batches.take(n * WIDTH, leaves)
                 if len(leaves) != WIDTH:
