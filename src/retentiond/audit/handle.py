@@ -78,6 +78,16 @@ class EpochKey:
         return found
 
 
+def opening_key(epoch: EpochKey, target: Target, key: tuple[str, ...]) -> bytes:
+    """What makes the handle of this one record and of no other; it can be handed out without the epoch's key."""
+    return keyed(epoch.secret)(_KEY_ID + lp(target.system, target.dataset, lp(*key)))
+
+
+def opened_handle(opening: bytes, target: Target, key: tuple[str, ...]) -> bytes:
+    """The handle that `opening_key` leads to."""
+    return hashlib.sha256(_REF + lp(opening, target.system, target.dataset, lp(*key))).digest()
+
+
 def ephemeral_handles() -> EpochKey:
     """Handles for a dry run without a log: good for this process only."""
     return EpochKey("none", secrets.token_bytes(32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from retentiond.audit.handle import SIZE
-from retentiond.audit.keys import open_keys
+from retentiond.audit.keys import Keys, open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.stored import PAGE, as_bytes, stored_leaves, stored_tree
+from retentiond.audit.proving import Opening, consistency, inclusion, newest, notes, opening
+from retentiond.audit.stored import PAGE, as_bytes, first_bundle, stored_bundle, stored_leaves, stored_tile, stored_tree
 from retentiond.audit.tables import batches, work
+from retentiond.audit.tile import WIDTH
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -97,9 +99,41 @@ class LogReader:
 
     def find(self, target: Target, key: tuple[str, ...]) -> list[Entry]:
         """The outcomes about one record, oldest first; needs the log's keys. Empty says only that this log tells of none."""
-        keys = open_keys(self._place.state, self._place.origin, 0, make=False)
-        refs = {epoch.kid: epoch.handle(target, key) for epoch in keys.epochs}
+        refs = {epoch.kid: epoch.handle(target, key) for epoch in self._keys().epochs}
         return [self.entry(index) for index in self._outcomes_of(target, refs)]
+
+    def find_openings(self, target: Target, key: tuple[str, ...], outcomes: Sequence[Entry]) -> list[Opening]:
+        """What opens each of these outcomes, which `find` found, for this record; needs the log's keys. Personal data."""
+        epochs = {epoch.kid: epoch for epoch in self._keys().epochs}
+        return [opening(self._connection, epochs, target, key, int(one.fields["i"]), one.index) for one in outcomes]
+
+    def proof(self, index: int) -> str:
+        """The proof file of one entry against the newest checkpoint; raises `AuditError` where there can be none (yet)."""
+        return inclusion(self._connection, index, newest(self._connection))
+
+    def consistency(self, old: int) -> str:
+        """The consistency file from an older state to the newest checkpoint; raises `ConfigurationError` where there is none."""
+        return consistency(self._connection, old, newest(self._connection))
+
+    def notes(self) -> Mapping[int, str]:
+        """Every checkpoint that was signed, by its size."""
+        return notes(self._connection)
+
+    def tile(self, level: int, n: int) -> bytes:
+        """The stored hashes of one tile."""
+        return stored_tile(self._connection, level, n)
+
+    def bundle(self, n: int) -> bytes | None:
+        """One bundle of entries; None where it was pruned."""
+        return stored_bundle(self._connection, n)
+
+    @property
+    def first(self) -> int:
+        """The index of the first entry that was not pruned."""
+        return first_bundle(self._connection) * WIDTH
+
+    def _keys(self) -> Keys:
+        return open_keys(self._place.state, self._place.origin, 0, make=False)
 
     def _outcomes_of(self, target: Target, refs: Mapping[str, bytes]) -> Iterator[int]:
         """The indexes of the outcomes about a record, by its handle under each epoch's key."""

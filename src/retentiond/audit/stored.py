@@ -86,6 +86,18 @@ def stored_bundles(connection: sa.Connection, start: int = 0) -> Iterator[tuple[
         start = page[-1].n + 1
 
 
+def first_bundle(connection: sa.Connection) -> int:
+    """The number of the first bundle that is there: those before it were pruned."""
+    first = connection.execute(sa.select(sa.func.min(bundles.c.n))).scalar_one()
+    return first if isinstance(first, int) and first > 0 else 0
+
+
+def stored_bundle(connection: sa.Connection, n: int) -> bytes | None:
+    """One bundle; None where it is not there."""
+    found = connection.execute(sa.select(bundles.c.entries).where(bundles.c.n == n)).scalar_one_or_none()
+    return None if found is None else as_bytes(found)
+
+
 def stored_leaves(connection: sa.Connection, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Index and bytes of each leaf from `start` up to, without, `end`, in order; pruned ones are left out but for those kept.
 

@@ -14,8 +14,8 @@ from retentiond.audit.beside import Beside, Unlooked
 from retentiond.audit.growth import grow, leaf_hashes, parted
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
-from retentiond.audit.stored import as_bytes, stored_bundles, stored_tile, stored_tree, strange_tile
-from retentiond.audit.tables import bundles, checkpoints, kept, work
+from retentiond.audit.stored import as_bytes, first_bundle, stored_bundles, stored_tile, stored_tree, strange_tile
+from retentiond.audit.tables import checkpoints, kept, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
 from retentiond.audit.tile import WIDTH, split_bundle
 from retentiond.audit.tree import Range
@@ -102,7 +102,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
             pass  # a crash came between the file and the row; the file is checked like any other
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
-        begin = _first_bundle(connection) * WIDTH
+        begin = first_bundle(connection) * WIDTH
         beside = Beside(connection, problems) if full else Unlooked()
         history = _History(signed, problems)
         batches = Arithmetic(problems, beside, signed.keys(), place.origin, key, begin)
@@ -146,11 +146,6 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
         holds=batches.holds,
         pruned=begin,
     )
-
-
-def _first_bundle(connection: sa.Connection) -> int:
-    first = connection.execute(sa.select(sa.func.min(bundles.c.n))).scalar_one()
-    return first if isinstance(first, int) and first > 0 else 0
 
 
 def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batches: Arithmetic, problems: Problems) -> None:
