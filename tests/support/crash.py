@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from retentiond import failpoint as points
 from retentiond.audit import read_log, verify_log
 from retentiond.connector.registry import connectors
-from retentiond.engine import failpoint as points
 from retentiond.engine.approval import approve_rule
 from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.engine.reconcile import reconcile

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,29 @@ import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
 from retentiond.audit.handle import commitments, items, packed_pairs
-from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, with_new_epoch, work_key
+from retentiond.audit.keys import (
+    Keys,
+    destroy_work_key,
+    next_kid,
+    open_keys,
+    refuse_shredding,
+    sealed,
+    shred_epoch,
+    unsealed,
+    with_new_epoch,
+    work_key,
+)
 from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaves, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
+from retentiond.audit.pruning import Needed, Prunable, prunable, prune, prune_leaves
 from retentiond.audit.stored import append, as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
 from retentiond.audit.tables import batches, checkpoints, head, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
 from retentiond.database import migrate, open_database, refuse_without_fsync, translated
 from retentiond.errors import AuditError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.lock import exclusive
 from retentiond.model.record import Outcome, OutcomeKind, RecordRef, Target
 
@@ -100,9 +114,48 @@ class DeletionLog:
         if used is not None and used not in {epoch.kid for epoch in self._keys.epochs}:
             raise AuditError(f"The key {used}, which the log's handles hang on, is gone. Restore the keys from their backup.")
         if now.year > int(self._keys.epoch.kid.partition("-")[0]):
-            # The entry goes first: a key that the log tells of and nobody made is made at the next start.
-            self.event("key", now, what="epoch", op="created", kid=f"{now.year}-1")
-            self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, now.year)
+            self.rotate(now)
+
+    def rotate(self, now: datetime) -> str:
+        """Begin a new epoch: new handles hang on a new key from now on. Its name."""
+        kid = next_kid(self._keys, now.year)
+        # The entry goes first: a key that the log tells of and nobody made is made at the next start.
+        self.event("key", now, what="epoch", op="created", kid=kid)
+        self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, kid)
+        return kid
+
+    def shred(self, kid: str, now: datetime, new_kek: bytes | None = None) -> None:
+        """Destroy the key of an epoch and all that finds or opens its records; what the log proves it goes on proving.
+
+        The other epochs are wrapped anew, under `new_kek` where the present wrapping key is a credential, which nobody but
+        the operator can exchange. May be repeated after a crash. Raises `ConfigurationError` for the epoch in use, one that is
+        not there, and where `new_kek` is missing or not wanted.
+        """
+        refuse_shredding(self._keys, kid, new_kek)
+        if any(batch.kid == kid for batch in self.open_batches()):
+            raise StateError(f"A batch of the epoch {kid} is still in doubt; let the next run look it up, then shred.")
+        self.event("key", now, what="epoch", op="shredding", kid=kid)
+        self.checkpoint(now)
+        failpoint("shredding-signed")
+        with _written(), self._engine.begin() as connection:
+            connection.execute(sa.delete(batches).where(batches.c.kid == kid))
+        self._truncate()
+        failpoint("handles-shredded")
+        shred_epoch(self._keys, kid, self._place.origin, new_kek)
+        self._keys = replace(self._keys, epochs=tuple(epoch for epoch in self._keys.epochs if epoch.kid != kid))
+        self.event("key", now, what="epoch", op="shredded", kid=kid)
+        self.checkpoint(now)
+
+    def concluded_under(self, kid: str) -> datetime | None:
+        """When the last batch of an epoch was intended (aware UTC); None where there is none that could still be opened."""
+        with _written(), self._engine.connect() as connection:
+            index = connection.execute(sa.select(sa.func.max(batches.c.idx)).where(batches.c.kid == kid)).scalar_one()
+            return None if index is None else moment(_leaf(connection, index)["at"])
+
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The names of the epochs whose keys are there, oldest first; the last one is in use."""
+        return tuple(epoch.kid for epoch in self._keys.epochs)
 
     def check_last_signed(self) -> None:
         """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
@@ -210,11 +263,31 @@ class DeletionLog:
             note = self._keys.signer.sign(checkpoint.text())
             # The file goes first: after a crash it may be ahead of the row, which the next start mends, and never behind.
             write_beside(self._place.last_signed, note)
+            failpoint("signed-beside")
             with _written(), self._engine.begin() as connection:
                 connection.execute(sa.insert(checkpoints).values(size=grown.size, note=note))
         if not still_open:
             self._clear_away()
         return checkpoint
+
+    def prune(self, rule: str, due: Callable[[datetime], bool], needed: Needed, now: datetime) -> Prunable:
+        """Let go what the log's own `rule` (its id and version) says, as `prunable` finds it; signed entries tell of it before.
+
+        Of approvals and holds those stay that are `needed`. After a crash it is simply done again.
+        """
+        with _written(), reading(self._place) as connection:
+            found = prunable(connection, due, needed)
+        if found.nothing:
+            return found
+        signed = self.checkpoint(now)
+        for fields in prune_leaves(found, rule):
+            self.event("prune", now, **fields, size=signed.size, root=signed.root.hex())
+        self.checkpoint(now)
+        failpoint("prune-signed")
+        with _written(), self._engine.begin() as connection:
+            prune(connection, found)
+        self._truncate()
+        return found
 
     def verify(self, *, full: bool = False) -> Verification:
         """Check the whole log: every entry, every signature, every batch; with `full` also what finds and opens them."""
@@ -264,6 +337,10 @@ class DeletionLog:
 
     def _clear_away(self) -> None:
         destroy_work_key(self._keys.folder)
+        self._truncate()
+
+    def _truncate(self) -> None:
+        """Empty the write-ahead log, in which what was deleted may still stand."""
         if self._engine.dialect.name != "sqlite":
             return
         with _written():

@@ -18,12 +18,12 @@ from retentiond.connector.api import Answer, Answered, Copy, Reader
 from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import Role, act, open_role
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.outcome import judge
 from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
 from retentiond.errors import ConfigurationError, ConnectorError, OutcomeUnknownError
+from retentiond.failpoint import failpoint
 from retentiond.model.record import FAILURE_CODES, Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
 

@@ -10,12 +10,12 @@ from retentiond.audit import DeletionLog, OpenBatch
 from retentiond.connector.api import Reader
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import open_role
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.isolation import attempted
 from retentiond.engine.outcome import probed
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import Reconciled
 from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.failpoint import failpoint
 from retentiond.model.record import Action, Outcome, Presence, RecordRef, Target
 from retentiond.settings import Retry
 

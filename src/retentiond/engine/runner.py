@@ -30,7 +30,6 @@ from retentiond.engine.clearance import (
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence
 from retentiond.engine.executor import Means, execute
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
 from retentiond.engine.keeping import lost_holds
@@ -45,6 +44,7 @@ from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.model.decision import searches
 from retentiond.model.record import Action, OutcomeKind, Target
 from retentiond.store import ClockReading, PlanHeader, StepRow

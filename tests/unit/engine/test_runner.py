@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
+from retentiond import failpoint as points
 from retentiond.connector import Answer, Cutoff, How, RecordRef
-from retentiond.engine import failpoint as points
 from retentiond.engine.evidence import open_evidence
 from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
