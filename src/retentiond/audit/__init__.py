@@ -9,6 +9,7 @@ from retentiond.audit.handle import ephemeral_handles
 from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace
+from retentiond.audit.pruning import Prunable
 from retentiond.audit.read import Entry, LogReader, read_log
 from retentiond.audit.verify import Verification, verify_log
 
@@ -20,6 +21,7 @@ __all__ = [
     "LogPlace",
     "LogReader",
     "OpenBatch",
+    "Prunable",
     "Verification",
     "Word",
     "ephemeral_handles",

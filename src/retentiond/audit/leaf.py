@@ -38,6 +38,7 @@ KINDS: Mapping[str, frozenset[str]] = {
 OPTIONAL: Mapping[str, frozenset[str]] = {
     "concluded": frozenset({"resolved"}),
     "key": frozenset({"kid", "vkey"}),
+    "prune": frozenset({"kept"}),
     "log-start": frozenset({"prev_origin", "prev_size", "prev_root"}),
 }
 
