@@ -153,6 +153,11 @@ class DeletionLog:
             return None if index is None else moment(_leaf(connection, index)["at"])
 
     @property
+    def keys_folder(self) -> Path:
+        """Where the keys lie that are no credentials."""
+        return self._keys.folder
+
+    @property
     def epochs(self) -> tuple[str, ...]:
         """The names of the epochs whose keys are there, oldest first; the last one is in use."""
         return tuple(epoch.kid for epoch in self._keys.epochs)
@@ -270,13 +275,23 @@ class DeletionLog:
             self._clear_away()
         return checkpoint
 
+    def prunable(self, due: Callable[[datetime], bool], needed: Needed) -> Prunable:
+        """What `prune` would let go; changes nothing."""
+        with _written(), reading(self._place) as connection:
+            return prunable(connection, due, needed)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, pruned ones included."""
+        with _written(), self._engine.connect() as connection:
+            return stored_tree(connection).size
+
     def prune(self, rule: str, due: Callable[[datetime], bool], needed: Needed, now: datetime) -> Prunable:
         """Let go what the log's own `rule` (its id and version) says, as `prunable` finds it; signed entries tell of it before.
 
         Of approvals and holds those stay that are `needed`. After a crash it is simply done again.
         """
-        with _written(), reading(self._place) as connection:
-            found = prunable(connection, due, needed)
+        found = self.prunable(due, needed)
         if found.nothing:
             return found
         signed = self.checkpoint(now)

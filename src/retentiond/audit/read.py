@@ -14,7 +14,7 @@ from retentiond.audit.handle import SIZE
 from retentiond.audit.keys import Keys, open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.proving import Opening, consistency, inclusion, newest, notes, opening
+from retentiond.audit.proving import Opening, Signed, consistency, inclusion, newest, notes, opening
 from retentiond.audit.stored import PAGE, as_bytes, first_bundle, stored_bundle, stored_leaves, stored_tile, stored_tree
 from retentiond.audit.tables import batches, work
 from retentiond.audit.tile import WIDTH
@@ -114,6 +114,16 @@ class LogReader:
     def consistency(self, old: int) -> str:
         """The consistency file from an older state to the newest checkpoint; raises `ConfigurationError` where there is none."""
         return consistency(self._connection, old, newest(self._connection))
+
+    @property
+    def newest(self) -> Signed:
+        """The newest checkpoint; raises `StateError` where nothing was signed yet."""
+        return newest(self._connection)
+
+    @property
+    def shredded(self) -> tuple[str, ...]:
+        """The epochs whose keys were destroyed, as the log tells it."""
+        return tuple(entry.fields["kid"] for entry in self.entries(kind="key") if entry.fields["op"] == "shredded")
 
     def notes(self) -> Mapping[int, str]:
         """Every checkpoint that was signed, by its size."""

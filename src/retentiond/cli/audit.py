@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from retentiond.audit import LogReader, read_log
+from retentiond.cli.proving import checkpoint, prove
+from retentiond.cli.pruning import prune, rotate, shred
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.terminal import note, say, say_json
 from retentiond.cli.verification import verified
@@ -34,6 +37,12 @@ LARGEST = 2**31 - 1
 """No log has so many entries; a larger number is a slip, and more than the store can count."""
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the deletion log.")
+
+audit.command("prove")(prove)
+audit.command("checkpoint")(checkpoint)
+audit.command("prune")(prune)
+audit.command("rotate")(rotate)
+audit.command("shred")(shred)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 
@@ -104,10 +113,15 @@ def verify(
         str | None,
         typer.Option(metavar="KEY", help="The log's verifier key as you were given it; otherwise the one in the state."),
     ] = None,
+    elsewhere: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint kept elsewhere, to be found in the log; repeatable."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also compare what finds and opens records with the entries.")] = False,
     json: Json = False,
 ) -> None:
-    """Recompute the whole log and check it against its signed checkpoint. Exit status 5 where it is not trustworthy."""
-    found = verified(settings_of(context), vkey)
+    """Recompute the whole log and check it against its signed checkpoints. Exit status 5 where it is not trustworthy."""
+    found = verified(settings_of(context), vkey, elsewhere or (), full=full)
     if json:
         say_json(verification_json(found))
     else:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from retentiond.audit import Verification, read_log, verify_log
 from retentiond.engine.evidence import Evidence, log_place
 from retentiond.errors import AuditError
 from retentiond.settings import Settings
 
 
-def verified(settings: Settings, vkey: str | None = None) -> Verification:
-    """How the log verifies, against `vkey` where it is given.
+def verified(settings: Settings, vkey: str | None = None, elsewhere: Sequence[Path] = (), *, full: bool = False) -> Verification:
+    """How the log verifies, against `vkey` and the checkpoints kept `elsewhere` where they are given.
 
     Raises `StateError` where there is no log yet, and `AuditError` where there was one.
     """
@@ -21,7 +24,7 @@ def verified(settings: Settings, vkey: str | None = None) -> Verification:
         )
     with read_log(place):
         pass  # says so in better words than a missing key would, where there is no log yet
-    return verify_log(place, vkey=vkey)
+    return verify_log(place, vkey, elsewhere, full=full)
 
 
 def never_begun(settings: Settings) -> bool:

@@ -38,6 +38,7 @@ from retentiond.engine.noting import Notes
 from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
+from retentiond.engine.pruning import is_own, prune_step
 from retentiond.engine.reconcile import reconcile
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
@@ -217,6 +218,8 @@ def _tax_unread(registers: Registers, assignment: Assignment) -> list[str]:
 
 
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
+    if is_own(assignment):
+        return prune_step(this.workplace, this.evidence, this.told, assignment, this.now)
     target = assignment.target.target
     if any(Target(batch.intent.system, batch.intent.dataset) == target for batch in this.evidence.log.open_batches()):
         why = f"A batch of {target} is still in doubt; nothing new is done there until it can be looked up."
