@@ -85,6 +85,11 @@ class DeletionLog:
         self._keys = keys
         self._numbers = itertools.count(1)
 
+    @property
+    def origin(self) -> str:
+        """The log's name, which is its own in the world."""
+        return self._place.origin
+
     def begin(self, now: datetime, software: str) -> None:
         """Write the first entry of a new log, and its verifier key beside it."""
         if self._place.last_signed.exists():
@@ -207,12 +212,29 @@ class DeletionLog:
         leaf = event_leaf("intent", now, fields)
         with _written(), self._engine.begin() as connection:
             index = self._append(connection, [leaf], now)
-            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden))
+            batch = OpenBatch(
+                number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden), fields["items"]
+            )
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
             place = str(intent.target)
             connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
             connection.execute(sa.insert(work).values(idx=index, body=body))
         return batch
+
+    def note(self, batch: OpenBatch, body: bytes) -> None:
+        """Keep `body` with the open batch, after what was noted before; durable when this returns.
+
+        Raises `AuditError` where the batch is not open (any more), or the log cannot be written.
+        """
+        with _written(), self._engine.begin() as connection:
+            stored = connection.execute(sa.select(work.c.body).where(work.c.idx == batch.index)).scalar_one_or_none()
+            if stored is None:
+                raise AuditError(f"The batch {batch.batch} is not open; nothing was noted.")
+            secret, bound_to = work_key(self._keys.folder, make=False), f"{self._place.origin} {batch.index}"
+            known = OpenBatch.unpacked(batch.index, unsealed(secret, as_bytes(stored), bound_to))
+            noted = replace(known, notes=(*known.notes, body))
+            again = sealed(secret, noted.packed(), bound_to)
+            connection.execute(sa.update(work).where(work.c.idx == batch.index).values(body=again))
 
     def conclude(self, batch: OpenBatch, outcomes: Sequence[Outcome], now: datetime, *, resolved: bool = False) -> None:
         """Write down what became of each record of the batch, in order; `resolved` where that was found out after a crash.

@@ -420,7 +420,7 @@ class TestTrouble:
     ) -> None:
         bench.approve()
         honest = bench.crm.disturbed
-        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, act, refs: honest(act, refs)[:-1])
+        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, role, act, refs: honest(role, act, refs)[:-1])
         bench.run()
         assert bench.said("old-9") == ["already-absent"]
 
@@ -526,7 +526,7 @@ class TestGuards:
         bench.approve()
         with closing(sqlite3.connect(bench.folder / "state" / "log.db")) as database, database:
             database.execute(f"UPDATE log_bundles SET entries = {forged}")  # noqa: S608 - words of this test
-        with pytest.raises(AuditError, match=r"does not verify|cannot be read"):
+        with pytest.raises(AuditError, match="deletion log"):
             bench.run()
         assert bench.crm.acts == 0
 
