@@ -114,7 +114,8 @@ def nows(draw: st.DrawFn, law: Rule, zone: str, refs: list[RecordRef], told: lis
         if turn is not None and DAY < LATE - turn < LATE - datetime(1, 1, 3, tzinfo=UTC)
     ]
     near = st.builds(lambda turn, shift: turn + shift, st.sampled_from(turns), st.timedeltas(-DAY, DAY) | st.just(0 * DAY))
-    return draw(near if len(turns) > 0 and draw(st.integers(0, 7)) > 0 else instants)
+    now: datetime = draw(near if len(turns) > 0 and draw(st.integers(0, 7)) > 0 else instants)
+    return now
 
 
 @settings(max_examples=200)
