@@ -365,6 +365,10 @@ class DeletionLog:
         """A keyed digest of what decided about the record, 32 bytes."""
         return self._keys.epoch.fingerprint(target, ref)
 
+    def named(self, target: Target, refs: Sequence[RecordRef]) -> list[bytes]:
+        """Handle and fingerprint of each record, 64 bytes, in order."""
+        return self._keys.epoch.named(target, refs)
+
     def known_as(self, target: Target, ref: RecordRef) -> list[tuple[bytes, bytes]]:
         """Handle and fingerprint of the record under each epoch's key: a plan may have been made before the year turned."""
         return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
