@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from retentiond.audit.keys import open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.stored import stored_leaves, stored_tree
+from retentiond.audit.stored import regrown, stored_leaves, stored_tree
 from retentiond.audit.tables import REF_START, handles, work
+from retentiond.audit.tree import Range, leaf_hash, node_hash
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -55,6 +56,30 @@ class LogReader:
     def open_batches(self) -> int:
         """How many batches are in doubt."""
         return int(self._connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one())
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root over the first `size` entries; None where there are fewer."""
+        return regrown(self._connection, Range(), size).root() if size <= self.size else None
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The hashes which prove that the first `old` entries are the beginning of the first `new` ones (RFC 6962)."""
+        hashes = [leaf_hash(leaf) for _, leaf in stored_leaves(self._connection, 0, new)]
+
+        def root(begin: int, end: int) -> bytes:
+            if end - begin == 1:
+                return hashes[begin]
+            middle = begin + (1 << (end - begin - 1).bit_length() - 1)
+            return node_hash(root(begin, middle), root(middle, end))
+
+        def proof(begin: int, end: int, size: int, *, whole: bool) -> tuple[bytes, ...]:
+            if size == end:
+                return () if whole else (root(begin, end),)
+            middle = begin + (1 << (end - begin - 1).bit_length() - 1)
+            if size <= middle:
+                return (*proof(begin, middle, size, whole=whole), root(middle, end))
+            return (*proof(middle, end, size, whole=False), root(begin, middle))
+
+        return proof(0, new, old, whole=True) if old else ()
 
     def entries(
         self, start: int = 0, limit: int | None = None, kind: str | None = None, rule: str | None = None, run: str | None = None
