@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 from retentiond.anchor.handover import Handover
 from retentiond.anchor.posting import TIMEOUT, refused_tls, trusting, unreachable
-from retentiond.errors import ConnectorError, TransientConnectorError
+from retentiond.errors import ConfigurationError, ConnectorError, TransientConnectorError
 from retentiond.settings import MailAnchor
 
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
@@ -79,7 +79,10 @@ def _send(anchor: MailAnchor, data: bytes) -> None:
         if anchor.tls == "starttls":
             server.starttls(context=context)
         if anchor.user is not None and anchor.password is not None:
-            server.login(anchor.user, anchor.password.reveal())
+            password = anchor.password.reveal()
+            if not (anchor.user.isascii() and password.isascii()):
+                raise ConfigurationError("User and password of the anchor `mail` can have only letters of ASCII.")
+            server.login(anchor.user, password)
         server.sendmail(anchor.sender, [anchor.to], data)
 
 
