@@ -16,7 +16,7 @@ from retentiond.connector.registry import bind
 from retentiond.connector.registry import connectors as installed
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.anchoring import anchor as hand_over
-from retentiond.engine.anchoring import coverage_of
+from retentiond.engine.anchoring import coverage_of, due_types
 from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.errors import ConfigurationError
 from retentiond.model.record import Target
@@ -145,7 +145,7 @@ def anchor(
         )
     with open_evidence(settings, utc_now()) as evidence:
         refuse_untrustworthy(evidence)
-        done = hand_over(settings, evidence.log, utc_now, only_due=not now)
+        done = hand_over(settings, evidence.log, utc_now, types=None if now else due_types(settings, utc_now()))
     if json:
         say_json(anchoring_json(done))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,15 +63,14 @@ def anchor(
     log: DeletionLog,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
-    *,
-    only_due: bool = False,
+    types: Collection[str] | None = None,
 ) -> Anchoring:
-    """Sign the log as it is, and hand the checkpoint to each anchor; with `only_due`, to those that took none for a day.
+    """Sign the log as it is, and hand the checkpoint to each anchor; where `types` are given, to those alone.
 
     What an anchor took is written into the log. Raises `AuditError` where the log cannot be signed or written.
     """
     place = log_place(settings)
-    due = [one for one in settings.anchors if not only_due or one.type in due_types(settings, clock())]
+    due = [one for one in settings.anchors if types is None or one.type in types]
     handed: list[Handed] = []
     if due:
         checkpoint = log.checkpoint(clock())

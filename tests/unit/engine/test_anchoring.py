@@ -36,7 +36,9 @@ def foreign(bench: Workbench) -> Path:
 def anchored(bench: Workbench, *, only_due: bool = False) -> Anchoring:
     settings = bench.workplace().settings
     with open_evidence(settings, bench.now) as evidence:
-        return anchor(settings, evidence.log, lambda: bench.now, bench.slept.append, only_due=only_due)
+        return anchor(
+            settings, evidence.log, lambda: bench.now, bench.slept.append, due_types(settings, bench.now) if only_due else None
+        )
 
 
 def test_a_run_hands_its_checkpoint_over_and_the_log_tells_of_it(bench: Workbench) -> None:
