@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ class WitnessKey:
         try:
             name, key_id, encoded = text.strip().split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
-        except (ValueError, binascii.Error):
+        except ValueError:
             raise NoteError("This is no verifier key; one looks like NAME+ID+KEY.") from None
         key = cls(name, raw[1:])
         if raw[:1] != COSIGNATURE or len(raw) != 1 + PUBLIC or key.id.hex() != key_id or not name or " " in name:
@@ -53,9 +52,11 @@ class WitnessKey:
         name, _, encoded = line.removeprefix(MARK).partition(" ")
         try:
             raw = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise NoteError("The cosignature cannot be read.") from None
-        if not line.startswith(MARK) or name != self.name or raw[:ID] != self.id or len(raw) != ID + TIME + SIGNATURE:
+        # Written again it must be the same: base64 has bits that mean nothing.
+        whole = line == f"{MARK}{name} {base64.b64encode(raw).decode()}"
+        if not whole or name != self.name or raw[:ID] != self.id or len(raw) != ID + TIME + SIGNATURE:
             raise NoteError("The cosignature is not by this witness.")
         time = int.from_bytes(raw[ID : ID + TIME])
         try:

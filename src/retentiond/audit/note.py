@@ -105,7 +105,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     name, _, encoded = line.removeprefix(MARK).partition(" ")
     try:
         raw = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # also raised for letters that are not ASCII
         raw = b""
     if not line.startswith(MARK) or not name or len(raw) < 5:  # noqa: PLR2004 - an id and something behind it
         raise NoteError("A signature line of the note cannot be read.")
