@@ -76,6 +76,15 @@ def test_a_log_rewritten_to_the_very_same_size_is_an_alarm(witness: Witness, sta
         hand_over(anchor(witness), History.of(40, "forged").handover(state, 17, before=17))
 
 
+@pytest.mark.parametrize("before", [17, 5])
+def test_a_conflict_at_the_very_same_size_is_an_alarm_even_where_it_names_no_size(
+    witness: Witness, state: Path, before: int
+) -> None:
+    witness.answers = [(409, b"17\n"), (409, b"")]
+    with pytest.raises(AuditError, match="another history"):
+        hand_over(anchor(witness), History.of(40).handover(state, 17, before=before))
+
+
 def test_a_log_that_was_rolled_back_is_an_alarm(witness: Witness, state: Path) -> None:
     hand_over(anchor(witness), History.of(40).handover(state, 17))
     with pytest.raises(AuditError, match="saw 17 entries of the log, which has 5: it was cut or rolled back"):
