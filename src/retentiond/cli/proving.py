@@ -80,7 +80,7 @@ def checkpoint(
     with open_log(place, now, f"retentiond {__version__}") as log:
         log.checkpoint(now)
     with read_log(place) as reader:
-        text = reader.newest.note if since is None else reader.consistency(since)
+        text = reader.newest.note if since is None else reader.consistency_file(since)
     if out is not None:
         _write(out.parent, {out.name: text})
     say([text.rstrip("\n")])

@@ -14,6 +14,7 @@ from functools import partial
 
 from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
+from retentiond.engine.anchoring import anchor, refuse_contradicted
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import (
@@ -130,6 +131,7 @@ def run(
     told = log.verify()
     if told.problems:
         raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(told.problems))
+    refuse_contradicted(settings)
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
     store.close_abandoned_runs(clock())
@@ -199,7 +201,8 @@ def run(
     log.checkpoint(ended)
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
-    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs))
+    anchoring = attempted(partial(anchor, settings, log, clock, sleep), bugs)
+    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring)
 
 
 def _registers(evidence: Evidence, chosen: Sequence[Assignment]) -> tuple[Registers, list[str]]:

@@ -114,7 +114,7 @@ def test_proofs_handed_out_before_stay_good_and_new_ones_are_consistent_with_the
     held = Checkpoint.parse(open_note(older, key))
     pruned(sqlite_place)
     with read_log(sqlite_place) as log:
-        consistency = log.consistency(held.size)
+        consistency = log.consistency_file(held.size)
     newer = check_consistency(consistency, key, held)
     assert newer.size > held.size
     for text in handed_out.values():
@@ -147,7 +147,7 @@ def test_a_pruned_entry_is_refused_honestly(sqlite_place: LogPlace) -> None:
             log.proof(20)
         log.proof(0)  # kept, because the log begins with it
         with pytest.raises(ConfigurationError, match="no older state"):
-            log.consistency(10**6)
+            log.consistency_file(10**6)
 
 
 def test_a_batch_that_is_open_or_young_keeps_everything_behind_it(place: LogPlace) -> None:
