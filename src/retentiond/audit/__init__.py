@@ -5,6 +5,7 @@ No key, name or file name of a record ever stands in it, only a commitment that 
 
 from retentiond.audit.arithmetic import Word
 from retentiond.audit.batch import Intent, OpenBatch
+from retentiond.audit.generation import begin_generation
 from retentiond.audit.handle import ephemeral_handles
 from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
@@ -24,6 +25,7 @@ __all__ = [
     "Prunable",
     "Verification",
     "Word",
+    "begin_generation",
     "ephemeral_handles",
     "open_log",
     "read_log",

@@ -24,6 +24,8 @@ SECRET = 32
 NONCE = 12
 KEK_CREDENTIAL = "retentiond-kek"
 SEED_CREDENTIAL = "retentiond-signing-seed"
+KEYS = "keys"
+"""The folder of keys in the state directory."""
 KEK = "kek"
 KEK_NEXT = "kek.next"
 """The wrapping key to come, while the epochs are wrapped anew."""
@@ -57,7 +59,7 @@ def open_keys(state: Path, origin: str, year: int, *, make: bool) -> Keys:
     `retentiond-signing-seed`) where these are handed over, otherwise from files of mode 0600. Raises `AuditError` where a key
     is missing, readable by others or does not fit.
     """
-    folder = state / "keys"
+    folder = state / KEYS
     if make:
         _make_folder(folder)
     _refuse_open_folder(folder)

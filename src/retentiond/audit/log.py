@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
+from retentiond.audit.generation import came_after, forget_mark
 from retentiond.audit.handle import commitments, items, packed_pairs
 from retentiond.audit.keys import (
     Keys,
@@ -95,11 +96,12 @@ class DeletionLog:
         if self._place.last_signed.exists():
             raise AuditError(
                 f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
-                f"Restore the log; or, if it is lost for good, begin another under a new `origin` in a new state directory."
+                f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
             )
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
-        self.event("log-start", now, origin=self._place.origin, generation=1, vkey=key, software=software)
+        self.event("log-start", now, origin=self._place.origin, vkey=key, software=software, **came_after(self._place.state))
+        forget_mark(self._place.state)
 
     def check_beginning(self) -> None:
         """Raise `AuditError` where the log was begun under another name or another signing key."""
@@ -180,7 +182,8 @@ class DeletionLog:
             if signed.size > tree.size or signed.size < known.size:
                 raise AuditError(
                     f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
-                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
+                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one; if it is lost for good, "
+                    f"begin another under a new `origin`: `retentiond audit generation`."
                 )
             if regrown(connection, known, signed.size).root() != signed.root:
                 raise AuditError(f"The deletion log differs from what was signed in {self._place.last_signed}.")

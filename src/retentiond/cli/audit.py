@@ -10,7 +10,7 @@ import typer
 
 from retentiond.audit import LogReader, read_log
 from retentiond.cli.proving import checkpoint, prove
-from retentiond.cli.pruning import prune, rotate, shred
+from retentiond.cli.pruning import generation, prune, rotate, shred
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.terminal import note, say, say_json
 from retentiond.cli.verification import refuse_untrustworthy, verified
@@ -47,6 +47,7 @@ audit.command("checkpoint")(checkpoint)
 audit.command("prune")(prune)
 audit.command("rotate")(rotate)
 audit.command("shred")(shred)
+audit.command("generation")(generation)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 

@@ -1,4 +1,4 @@
-"""`retentiond audit prune`, `audit rotate` and `audit shred`: what goes of the deletion log itself."""
+"""`retentiond audit prune`, `audit rotate`, `audit shred` and `audit generation`: what goes of the deletion log itself."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
+from retentiond.audit import begin_generation
 from retentiond.cli.approve import By
 from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import say, say_json
 from retentiond.cli.verification import refuse_untrustworthy
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.approval import staff_id
-from retentiond.engine.evidence import open_evidence
+from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.engine.pruning import own_rule, prunable, prune_plan, shreddable_from
 from retentiond.engine.pruning import prune as carry_out
 from retentiond.engine.workplace import read_workplace
 from retentiond.errors import ConfigurationError, GuardRefused
 from retentiond.report.proof import prunable_json, prunable_text
-from retentiond.report.shown import moment
+from retentiond.report.shown import moment, shown
 
 
 def prune(
@@ -93,6 +94,21 @@ def shred(
     say([f"Epoch {epoch} is shredded: no record of its time can be found or opened any more."])
     if fresh is not None:
         say(["Now exchange the credential retentiond-kek for the new wrapping key, and destroy the old one and its copies."])
+
+
+def generation(context: typer.Context, by: By) -> None:
+    """Put aside a log that is lost or was rolled back, and begin another under a new `origin`, which tells what it follows."""
+    settings, now, staff = settings_of(context), utc_now(), staff_id(by)
+    folder = begin_generation(log_place(settings))
+    with open_evidence(settings, now) as evidence:
+        evidence.log.event("approval", now, subject="generation", digest="", decision="approved", by=staff)
+        evidence.log.checkpoint(now)
+    say(
+        [
+            f"A new log named {shown(settings.origin)} has begun; the one before is kept in {folder}.",
+            "Every rule has to be approved again.",
+        ]
+    )
 
 
 def _read(file: Path) -> bytes:
