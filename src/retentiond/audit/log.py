@@ -66,6 +66,8 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
             with _written(), engine.begin() as connection:
                 begun = stored_tree(connection).size > 0
                 used = _newest_kid(connection)
+            if not begun:
+                _refuse_second(place)
             log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
             if not begun:
                 log.begin(now, software)
@@ -93,11 +95,6 @@ class DeletionLog:
 
     def begin(self, now: datetime, software: str) -> None:
         """Write the first entry of a new log, and its verifier key beside it."""
-        if self._place.last_signed.exists():
-            raise AuditError(
-                f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
-                f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
-            )
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
         self.event("log-start", now, origin=self._place.origin, vkey=key, software=software, **came_after(self._place.state))
@@ -394,6 +391,15 @@ class DeletionLog:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
+
+
+def _refuse_second(place: LogPlace) -> None:
+    """Raise `AuditError` where a log was signed here before: an empty one beside that is no new beginning."""
+    if place.last_signed.exists():
+        raise AuditError(
+            f"The deletion log is empty, but {place.last_signed} says that one was signed here. "
+            f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
+        )
 
 
 def _make_directory(state: Path) -> None:
