@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from retentiond.audit import LogReader, read_log
+from retentiond.cli.proving import checkpoint, prove
+from retentiond.cli.pruning import generation, prune, rotate, shred
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.terminal import note, say, say_json
 from retentiond.cli.verification import refuse_untrustworthy, verified
@@ -39,6 +41,13 @@ LARGEST = 2**31 - 1
 """No log has so many entries; a larger number is a slip, and more than the store can count."""
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the deletion log.")
+
+audit.command("prove")(prove)
+audit.command("checkpoint")(checkpoint)
+audit.command("prune")(prune)
+audit.command("rotate")(rotate)
+audit.command("shred")(shred)
+audit.command("generation")(generation)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 
@@ -109,8 +118,9 @@ def verify(
         str | None,
         typer.Option(metavar="KEY", help="The log's verifier key as you were given it; otherwise the one in the state."),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A signed checkpoint kept elsewhere, which the log must still contain.")
+    elsewhere: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint kept elsewhere, to be found in the log; repeatable."),
     ] = None,
     anchor: Annotated[
         list[Path] | None,
@@ -118,11 +128,12 @@ def verify(
             metavar="FILE", help="A receipt kept outside: anchor file, mail, time stamp …; may be given more than once."
         ),
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also compare what finds and opens records with the entries.")] = False,
     json: Json = False,
 ) -> None:
     """Recompute the whole log, check it against its signatures and anchors. Exit status 5 where it is not trustworthy."""
     settings = settings_of(context)
-    found = verified(settings, vkey, checkpoint, anchor or ())
+    found = verified(settings, vkey, elsewhere or (), anchor or (), full=full)
     covered = coverage_of(settings) if found.in_order else None
     if json:
         say_json(verification_json(found, covered))

@@ -14,9 +14,9 @@ from retentiond.settings import Settings
 
 
 def verified(
-    settings: Settings, vkey: str | None = None, checkpoint: Path | None = None, shown: Sequence[Path] = ()
+    settings: Settings, vkey: str | None = None, elsewhere: Sequence[Path] = (), shown: Sequence[Path] = (), *, full: bool = False
 ) -> Verification:
-    """How the log verifies, against `vkey` where it is given, a `checkpoint` from elsewhere, and the receipts of its anchors.
+    """How the log verifies, against `vkey` where it is given, checkpoints kept `elsewhere`, and the receipts of its anchors.
 
     `shown` are receipts that somebody outside kept.
 
@@ -30,7 +30,7 @@ def verified(
         )
     with read_log(place):
         pass  # says so in better words than a missing key would, where there is no log yet
-    found = verify_log(place, vkey=vkey, checkpoint=checkpoint)
+    found = verify_log(place, vkey, elsewhere, full=full)
     if found.problems and not shown:
         return found
     return replace(found, problems=(*found.problems, *anchor_problems(settings, vkey, shown=shown)))

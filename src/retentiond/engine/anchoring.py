@@ -17,9 +17,9 @@ from retentiond.anchor.receipts import CHECKPOINT, Kept, agree, contradict, cont
 from retentiond.audit import DeletionLog, LogPlace, LogReader, read_log
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.engine.evidence import log_place
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.retry import patiently
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.settings import AnchorSettings, Settings
 
 A_DAY = timedelta(days=1)

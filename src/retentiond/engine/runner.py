@@ -31,7 +31,6 @@ from retentiond.engine.clearance import (
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence
 from retentiond.engine.executor import Means, execute
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
 from retentiond.engine.keeping import lost_holds
@@ -40,12 +39,14 @@ from retentiond.engine.noting import Notes
 from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
+from retentiond.engine.pruning import is_own, prune_step
 from retentiond.engine.reconcile import reconcile
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.model.decision import searches
 from retentiond.model.record import Action, OutcomeKind, Target
 from retentiond.store import ClockReading, PlanHeader, StepRow
@@ -220,6 +221,8 @@ def _tax_unread(registers: Registers, assignment: Assignment) -> list[str]:
 
 
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
+    if is_own(assignment):
+        return prune_step(this.workplace, this.evidence, this.told, assignment, this.now)
     target = assignment.target.target
     if any(Target(batch.intent.system, batch.intent.dataset) == target for batch in this.evidence.log.open_batches()):
         why = f"A batch of {target} is still in doubt; nothing new is done there until it can be looked up."

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from support import workbench
 from support.workbench import Workbench
 
-from retentiond.engine import failpoint as points
+from retentiond import failpoint as points
 from retentiond.errors import OutcomeUnknownError, TransientConnectorError
 from retentiond.testing import When
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
+from retentiond import failpoint as points
 from retentiond.connector import Answer, Cutoff, How, RecordRef
-from retentiond.engine import failpoint as points
 from retentiond.engine.evidence import open_evidence
 from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
@@ -420,7 +420,7 @@ class TestTrouble:
     ) -> None:
         bench.approve()
         honest = bench.crm.disturbed
-        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, act, refs: honest(act, refs)[:-1])
+        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, role, act, refs: honest(role, act, refs)[:-1])
         bench.run()
         assert bench.said("old-9") == ["already-absent"]
 
@@ -520,13 +520,13 @@ class TestGuards:
         assert bench.crm.acts == 0
 
     @pytest.mark.parametrize(
-        "forged", ["CAST(replace(leaf, 'staff-1', 'staff-2') AS BLOB)", "replace(leaf, 'staff-1', 'staff-2')", "7", "x''"]
+        "forged", ["CAST(replace(entries, 'staff-1', 'staff-2') AS BLOB)", "replace(entries, 'staff-1', 'staff-2')", "7", "x''"]
     )
     def test_a_log_that_does_not_verify_stops_everything(self, bench: Workbench, forged: str) -> None:
         bench.approve()
         with closing(sqlite3.connect(bench.folder / "state" / "log.db")) as database, database:
-            database.execute(f"UPDATE log_leaves SET leaf = {forged} WHERE idx = 1")  # noqa: S608 - words of this test
-        with pytest.raises(AuditError, match="does not verify"):
+            database.execute(f"UPDATE log_bundles SET entries = {forged}")  # noqa: S608 - words of this test
+        with pytest.raises(AuditError, match="deletion log"):
             bench.run()
         assert bench.crm.acts == 0
 
