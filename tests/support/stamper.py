@@ -50,7 +50,7 @@ class Stamper:
             CONFIGURATION.format(folder=self.folder, certificate=self.certified.certificate, key=self.certified.key)
         )
         reply = self.folder / "reply"
-        words = ["openssl", "ts", "-reply", "-config", config, "-queryfile", self.folder / "query", "-out", reply]
+        words = ["openssl", "ts", "-reply", "-config", str(config), "-queryfile", str(self.folder / "query"), "-out", str(reply)]
         subprocess.run(words, check=True, capture_output=True)
         return reply.read_bytes()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +18,11 @@ ATTEMPTS = 1
 TIMEOUT = 30
 """Seconds."""
 
+PAGE = 100
+"""So many names are asked for at once."""
+
+_NAME = re.compile(r"[0-9]{20}\.checkpoint")
+
 COMPLIANCE = "COMPLIANCE"
 """The mode in which not even the account's owner can shorten the time."""
 
@@ -26,25 +33,11 @@ def hand_over(anchor: S3Anchor, what: Handover) -> bytes:
     Raises `AuditError` where a checkpoint of this size, or of a larger log, lies there with another content; `ConnectorError`
     where the storage refuses or does not lock, `TransientConnectorError` where it cannot be reached.
     """
-    client = _client(anchor)
-    key = _name(anchor, what.checkpoint.size)
-    _refuse_other_history(anchor, client, what)
-    until = what.now + anchor.keep
-    body = what.note.encode()
-    put = _asked(
-        anchor,
-        client.put_object,
-        Bucket=anchor.bucket,
-        Key=key,
-        Body=body,
-        ContentType="text/plain; charset=utf-8",
-        ChecksumAlgorithm="SHA256",
-        ObjectLockMode=COMPLIANCE,
-        ObjectLockRetainUntilDate=until,
-    )
-    version = str(put.get("VersionId", ""))
-    head = _asked(anchor, client.head_object, Bucket=anchor.bucket, Key=key, VersionId=version) if version else {}
-    kept = head.get("ObjectLockRetainUntilDate")
+    with closing(_client(anchor)) as client:
+        _refuse_other_history(anchor, client, what)
+        key, version = _put(anchor, client, what)
+        head = _asked(anchor, client.head_object, Bucket=anchor.bucket, Key=key, VersionId=version) if version else {}
+    until, kept = what.now + anchor.keep, head.get("ObjectLockRetainUntilDate")
     # Storages keep whole seconds.
     if head.get("ObjectLockMode") != COMPLIANCE or not isinstance(kept, datetime) or (until - kept).total_seconds() >= 1:
         raise ConnectorError(
@@ -61,18 +54,40 @@ def hand_over(anchor: S3Anchor, what: Handover) -> bytes:
     return json.dumps(told, indent=1).encode()
 
 
+def _put(anchor: S3Anchor, client: Any, what: Handover) -> tuple[str, str]:
+    """Put the checkpoint under lock; the object's name and version, the latter empty where the bucket keeps none."""
+    key = _name(anchor, what.checkpoint.size)
+    put = _asked(
+        anchor,
+        client.put_object,
+        Bucket=anchor.bucket,
+        Key=key,
+        Body=what.note.encode(),
+        ContentType="text/plain; charset=utf-8",
+        ChecksumAlgorithm="SHA256",
+        ObjectLockMode=COMPLIANCE,
+        ObjectLockRetainUntilDate=what.now + anchor.keep,
+    )
+    return key, str(put.get("VersionId", ""))
+
+
 def _refuse_other_history(anchor: S3Anchor, client: Any, what: Handover) -> None:
-    """Whatever lies there of this size or a larger one must be of this very log."""
-    start = _name(anchor, what.checkpoint.size - 1)
-    listed = _asked(anchor, client.list_objects_v2, Bucket=anchor.bucket, Prefix=anchor.prefix, StartAfter=start, MaxKeys=10)
-    for found in listed.get("Contents", ()):
-        key = str(found["Key"])
-        if not key.endswith(".checkpoint"):
-            continue
-        got = _asked(anchor, client.get_object, Bucket=anchor.bucket, Key=key)
-        note = got["Body"].read().decode("utf-8", "replace")
-        if told := what.objection(note):
-            raise AuditError(f"The object {key} in the bucket {anchor.bucket} {told}.")
+    """The largest checkpoint that lies there has to be of this very log: it binds all before it."""
+    newest, after = "", _name(anchor, max(what.before - 1, 0))
+    while True:
+        words = {"Bucket": anchor.bucket, "Prefix": anchor.prefix, "StartAfter": after, "MaxKeys": PAGE}
+        listed = _asked(anchor, client.list_objects_v2, **words)
+        keys = [str(one["Key"]) for one in listed.get("Contents", ())]
+        ours = [key for key in keys if _NAME.fullmatch(key.removeprefix(anchor.prefix))]
+        newest = ours[-1] if ours else newest
+        if not listed.get("IsTruncated") or not keys:
+            break
+        after = keys[-1]
+    if not newest:
+        return
+    got = _asked(anchor, client.get_object, Bucket=anchor.bucket, Key=newest)
+    if told := what.objection(got["Body"].read().decode("utf-8", "replace")):
+        raise AuditError(f"The object {newest} in the bucket {anchor.bucket} {told}.")
 
 
 def _name(anchor: S3Anchor, size: int) -> str:
@@ -84,19 +99,28 @@ def _client(anchor: S3Anchor) -> Any:
     try:
         import boto3  # noqa: PLC0415 - only installed with the extra
         from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     except ImportError:
         raise ConfigurationError("The anchor `s3` needs the extra `s3`: install `retentiond[s3]`.") from None
     config = Config(
         connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"total_max_attempts": ATTEMPTS}, signature_version="s3v4"
     )
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=anchor.endpoint,
-        region_name=anchor.region or "us-east-1",
-        aws_access_key_id=anchor.access_key.reveal(),
-        aws_secret_access_key=anchor.secret_key.reveal(),
-        config=config,
-    )
+    access_key, secret_key = anchor.access_key.reveal(), anchor.secret_key.reveal()
+    try:
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=anchor.endpoint,
+            region_name=anchor.region or "us-east-1",
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            verify=None if anchor.ca is None else str(anchor.ca),
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(
+            f"The storage of the bucket {anchor.bucket} cannot be asked ({type(error).__name__}). Look at `endpoint`, `region` "
+            f"and `ca`, and at the AWS variables of the environment."
+        ) from None
 
 
 def _asked(anchor: S3Anchor, act: Any, **words: Any) -> dict[str, Any]:
@@ -116,7 +140,7 @@ def _asked(anchor: S3Anchor, act: Any, **words: Any) -> dict[str, Any]:
             f"to get and put objects, and to set their retention; the bucket needs object lock."
         ) from None
     except SSLError:
-        raise ConnectorError(f"The certificate of the storage of the bucket {anchor.bucket} is refused.") from None
+        raise ConnectorError(f"The certificate of the storage of the bucket {anchor.bucket} is refused. Look at `ca`.") from None
     except (BotoConnectionError, HTTPClientError):
         raise TransientConnectorError(f"The storage of the bucket {anchor.bucket} cannot be reached.") from None
     except BotoCoreError as error:

@@ -115,6 +115,8 @@ class S3Anchor(Part):
     """Where the storage is reached; None for that of Amazon."""
     region: str | None = None
     """The region; None where the storage has none."""
+    ca: Place | None = None
+    """Certificates (PEM) of those who may vouch for the server; None for those that the library trusts."""
     keep: Span = TEN_YEARS
     """How long nobody can remove the object, such as `P3653D`."""
 

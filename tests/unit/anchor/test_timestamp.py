@@ -53,8 +53,8 @@ def test_openssl_accepts_what_is_kept(stamper: Stamper, authority: Authority, st
     (tmp_path / "9-rfc3161").write_bytes(hand_over(anchor(stamper, authority), log.handover(state, 9)))
     for size, status in ((9, 0), (5, 1)):
         (tmp_path / "checkpoint").write_text(log.note(size))
-        words = ["openssl", "ts", "-verify", "-in", tmp_path / "9-rfc3161", "-data", tmp_path / "checkpoint"]
-        done = subprocess.run([*words, "-CAfile", authority.file], capture_output=True, check=False)
+        words = ["openssl", "ts", "-verify", "-in", str(tmp_path / "9-rfc3161"), "-data", str(tmp_path / "checkpoint")]
+        done = subprocess.run([*words, "-CAfile", str(authority.file)], capture_output=True, check=False)
         assert done.returncode == status
 
 
