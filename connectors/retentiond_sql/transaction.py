@@ -18,9 +18,7 @@ OLDEST = 130000
 _PLACE = """(SELECT system_identifier FROM pg_control_system())::text,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"""
 _NOTED = sa.text(f"SELECT pg_current_xact_id()::text, {_PLACE}, pg_current_wal_insert_lsn()::text")
-_STATUS = sa.text(
-    f"SELECT {_PLACE}, pg_current_wal_insert_lsn() >= CAST(:lsn AS pg_lsn), pg_xact_status(CAST(:xid AS xid8))"
-)
+_STATUS = sa.text(f"SELECT {_PLACE}, pg_current_wal_insert_lsn() >= CAST(:lsn AS pg_lsn), pg_xact_status(CAST(:xid AS xid8))")
 _MAY = sa.text("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
 _VERSION = sa.text("SELECT current_setting('server_version_num')::int")
 
