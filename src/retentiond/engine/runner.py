@@ -40,7 +40,7 @@ from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.pruning import is_own, prune_step
-from retentiond.engine.reconcile import reconcile
+from retentiond.engine.reconcile import reconcile, tidy
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
@@ -134,9 +134,11 @@ def run(
     refuse_contradicted(settings)
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
-    store.close_abandoned_runs(clock())
+    abandoned = store.close_abandoned_runs(clock())
     bugs: list[Exception] = []
     reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep, bugs)
+    if abandoned or reconciled:
+        tidy(log, workplace.targets, bugs)
     approved = bool(doubted) and clock_approved(store, reading.at)
     believed = not doubted or approved
     number = str(uuid.uuid4())

@@ -158,7 +158,7 @@ def _reconciled_text(one: Reconciled) -> Iterator[RenderableType]:
     if one.unresolved:
         yield lines(shown(one.unresolved))
     for kind, number in one.outcomes.items():
-        yield lines(f"{number:,} {OUTCOMES[kind]}")
+        yield lines(f"{number:,} {DONE[one.action] + ', ' if kind in _OURS else ''}{OUTCOMES[kind]}")
 
 
 def _reconciled_json(one: Reconciled) -> ReconciledJson:
