@@ -18,10 +18,10 @@ from support.stamper import Stamper, stamping
 from support.witness import Witness, serving
 from support.workbench import Workbench
 
+from retentiond import failpoint
 from retentiond.anchor import receipts
 from retentiond.anchor.reading import notes_of
 from retentiond.audit.note import VerifierKey
-from retentiond.engine import failpoint
 from retentiond.engine.anchoring import Anchoring, anchor, anchor_problems, coverage_of, due_types, late_anchors
 from retentiond.engine.evidence import open_evidence
 from retentiond.errors import AuditError
