@@ -10,9 +10,11 @@ from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace
 from retentiond.audit.read import Entry, LogReader, read_log
+from retentiond.audit.replaying import Act, Past, open_past
 from retentiond.audit.verify import Verification, verify_log
 
 __all__ = [
+    "Act",
     "Checkpoint",
     "DeletionLog",
     "Entry",
@@ -20,10 +22,12 @@ __all__ = [
     "LogPlace",
     "LogReader",
     "OpenBatch",
+    "Past",
     "Verification",
     "Word",
     "ephemeral_handles",
     "open_log",
+    "open_past",
     "read_log",
     "verify_log",
 ]

@@ -31,6 +31,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "intent": frozenset({*_BATCH, "batch", "kid", "count", "items", "due"}),
     "concluded": frozenset({"batch", "count", "counts"}),
     "key": frozenset({"what", "op"}),
+    "restore": frozenset({"scope", "system", "backup_at", "counts"}),
 }
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaves`."""
 
