@@ -44,7 +44,7 @@ systems:
   shop:
     connector: other
     datasets:
-      orders: {{dates: [ordered]}}
+      orders: {{dates: [ordered], identity: false}}
 """
 
 RULE = """\

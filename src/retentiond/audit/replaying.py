@@ -71,6 +71,11 @@ class Past:
         self.lost = 0
         """How many records it cannot tell of, because the key of their epoch, or what finds them, is gone."""
 
+    @property
+    def empty(self) -> bool:
+        """True where nothing was done."""
+        return not self._batches and not self.lost
+
     def acts(self, refs: Sequence[RecordRef]) -> list[list[Act]]:
         """For each record, in order, what was done to it, or to another one under its key; oldest first."""
         found: list[list[Act]] = [[] for _ in refs]

@@ -126,7 +126,7 @@ def plan_replay(
     for bound in places(workplace, system, datasets):
         assignment = governing.get(bound.target)
         if assignment is None:
-            found.append(Returned(bound.target, findings=(f"No rule governs {bound.target}, so nothing is done there.",)))
+            found.append(_ungoverned(bound.target, log, backup_at))
             continue
         standing = registers.for_rule(assignment)
 
@@ -141,6 +141,14 @@ def plan_replay(
         except ConnectorError as error:
             found.append(Returned(bound.target, findings=(str(error),)))
     return ReplayPlan(system, backup_at, now, tuple(found), digest.hexdigest())
+
+
+def _ungoverned(target: Target, log: LogPlace, backup_at: datetime) -> Returned:
+    """Of a data set without a rule nobody can say what must be kept; that matters only where something had been done there."""
+    with open_past(log, target, backup_at) as past:
+        if past.empty:
+            return Returned(target)
+    return Returned(target, findings=(f"No rule governs {target} any more, so nothing is done there. Restore its rule.",))
 
 
 def _look(
