@@ -117,6 +117,8 @@ def open_past(
     Memory stays constant: it lies in a nameless file in the state directory. Needs the log's keys. Raises `AuditError` where
     log or keys cannot be read, `StateError` where the file cannot be written.
     """
+    if since is not None:
+        since = since.replace(microsecond=0)  # entries tell no part of a second, so one of that very second counts as later
     with reading(place) as connection, _nameless(place.state) as index:
         epochs = open_keys(place.state, place.origin, 0, make=False).epochs
         wanted = None if about is None else {handle for one in epochs for handle, _ in one.pairs(target, about)}
