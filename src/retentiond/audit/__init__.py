@@ -12,9 +12,11 @@ from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace
 from retentiond.audit.pruning import Prunable
 from retentiond.audit.read import Entry, LogReader, read_log
+from retentiond.audit.replaying import Act, Past, open_past
 from retentiond.audit.verify import Verification, verify_log
 
 __all__ = [
+    "Act",
     "Checkpoint",
     "DeletionLog",
     "Entry",
@@ -22,12 +24,14 @@ __all__ = [
     "LogPlace",
     "LogReader",
     "OpenBatch",
+    "Past",
     "Prunable",
     "Verification",
     "Word",
     "begin_generation",
     "ephemeral_handles",
     "open_log",
+    "open_past",
     "read_log",
     "verify_log",
 ]

@@ -66,6 +66,8 @@ class Means:
     """The last look: reads the registers anew and says how each record stands now."""
     before_act: Callable[[Sequence[RecordRef]], None]
     """Called with the records that are free, just before the act: for what must be written down first."""
+    marked: Callable[[Sequence[RecordRef], list[Outcome]], list[Outcome]] = lambda _records, outcomes: outcomes
+    """Adds to the outcomes of a batch what else the log is to say of them: in a replay, by which entry it was done before."""
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ def execute(
                 role = None
                 failpoint("unknown")
                 acted = _look(means, opened, free, notes)
-            outcomes = _together(stands, acted)
+            outcomes = means.marked(opened.records, _together(stands, acted))
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")
