@@ -8,7 +8,7 @@ from retentiond.audit.batch import Intent, OpenBatch
 from retentiond.audit.handle import ephemeral_handles
 from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
-from retentiond.audit.place import LogPlace
+from retentiond.audit.place import LogPlace, remains
 from retentiond.audit.read import Entry, LogReader, read_log
 from retentiond.audit.verify import Verification, verify_log
 
@@ -25,5 +25,6 @@ __all__ = [
     "ephemeral_handles",
     "open_log",
     "read_log",
+    "remains",
     "verify_log",
 ]

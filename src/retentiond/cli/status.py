@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from retentiond.audit import remains
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.duties import NO_DUTIES, duties_of
+from retentiond.engine.evidence import log_place
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
@@ -61,4 +63,5 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             versions=store.versions() if store else (),
             log=None if never_begun(settings) else verified(settings),
             duties=duties_of(workplace, store, now) if store else NO_DUTIES,
+            remains=remains(log_place(settings)),
         )

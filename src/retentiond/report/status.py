@@ -121,6 +121,8 @@ class StatusReport:
     """None where there is no log yet."""
     duties: Duties = NO_DUTIES
     """What persons still have to do."""
+    remains: bool = False
+    """True where the log's write-ahead file could not be cleared."""
 
     @property
     def alive(self) -> bool:
@@ -154,6 +156,11 @@ class StatusReport:
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
         found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
+        if self.remains and self.last_run is not None and self.last_run.ended_at is not None:
+            found.append(
+                "What the last run had put aside, sealed, is still in the deletion log's write-ahead file, because somebody read "
+                "the log while it was to be cleared. The next run clears it; look who keeps `log.db` open."
+            )
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
