@@ -9,7 +9,7 @@ from retentiond.audit.generation import begin_generation
 from retentiond.audit.handle import ephemeral_handles
 from retentiond.audit.log import DeletionLog, open_log
 from retentiond.audit.note import Checkpoint
-from retentiond.audit.place import LogPlace
+from retentiond.audit.place import LogPlace, remains
 from retentiond.audit.pruning import Prunable
 from retentiond.audit.read import Entry, LogReader, read_log
 from retentiond.audit.replaying import Act, Past, open_past
@@ -33,5 +33,6 @@ __all__ = [
     "open_log",
     "open_past",
     "read_log",
+    "remains",
     "verify_log",
 ]
