@@ -19,7 +19,7 @@ from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import Role, act, open_role
 from retentiond.engine.failpoint import failpoint
-from retentiond.engine.outcome import judge
+from retentiond.engine.outcome import judge_all
 from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
@@ -167,7 +167,7 @@ LEFT_ALONE = {Stand.HELD: Outcome(OutcomeKind.HELD), Stand.MOVED: Outcome(Outcom
 def _together(stands: Sequence[Stand], acted: Sequence[Outcome]) -> list[Outcome]:
     """One outcome for each record of the batch, in order: of those that were free what came of the act."""
     done = iter(acted)
-    return [LEFT_ALONE.get(stand) or next(done) for stand in stands]
+    return [next(done) if stand is Stand.FREE else LEFT_ALONE[stand] for stand in stands]
 
 
 def _act(means: Means, batch: str, refs: Sequence[RecordRef], role: Role) -> list[Outcome]:
@@ -189,7 +189,7 @@ def _act(means: Means, batch: str, refs: Sequence[RecordRef], role: Role) -> lis
     seen = _read_back(means, refs)
     for place in [place for place, answer in enumerate(answers) if answer.said is Answered.CHANGED][:LOOKED_AT]:
         answers[place] = _looked_at(means, refs[place], answers[place])
-    return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
+    return judge_all(action, answers, seen, means.copies, acted_at)
 
 
 def _look(means: Means, refs: Sequence[RecordRef]) -> list[Outcome]:
