@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from retentiond.connector import Action, Answer, ConnectorError, OutcomeUnknownError, RecordRef, Target
+from retentiond.connector import Action, Answer, ConnectorError, OutcomeUnknownError, Permit, RecordRef, Target
 from retentiond_sql.connect import open_engine
 from retentiond_sql.fence import Fence
 from retentiond_sql.fitting import read_layout
@@ -16,6 +16,7 @@ from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
 from retentiond_sql.preflight import dangers
+from retentiond_sql.proof import Proof
 from retentiond_sql.rows import Key, fetch
 from retentiond_sql.session import Session, UndoneError
 from retentiond_sql.swift import compares
@@ -81,28 +82,32 @@ class Actor:
         self._swiftly = swiftly
         self._known: tuple[Layout, tuple[PartTable, ...]] | None = None
         self._session = Session(open_engine(options, writes=True), target, Fence(options, dataset))
+        self.proof = Proof(options, self._session, target)
+        """What is left of each act to prove it, and found again."""
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
 
-    def on(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        """Act on exactly these records; one answer each, in order."""
+    def on(self, refs: Sequence[RecordRef], permit: Permit | None) -> list[Answer]:
+        """Act on exactly these records; one answer each, in order. Each part that is committed leaves a proof of its own."""
         try:
             with self._session.changing() as connection:
-                return self._batch(connection, refs)
+                answers = self._batch(connection, refs)
+                self.proof.leave(connection, permit, refs, answers)
+                return answers
         except UndoneError as undone:
             # A constraint that is only checked at the end, or a trigger that ends the transaction.
             if len(refs) == 1:
                 return [Answer.failed(undone.code)]
             half = len(refs) // 2
-            answers = self.on(refs[:half])
-            return answers + self._rest(refs[half:])
+            answers = self.on(refs[:half], permit)
+            return answers + self._rest(refs[half:], permit)
 
-    def _rest(self, refs: Sequence[RecordRef]) -> list[Answer]:
+    def _rest(self, refs: Sequence[RecordRef], permit: Permit | None) -> list[Answer]:
         """Act on what is left of a batch of which some is committed: "nothing happened" can no longer be said of all of it."""
         try:
-            return self.on(refs)
+            return self.on(refs, permit)
         except OutcomeUnknownError:
             raise
         except ConnectorError as error:

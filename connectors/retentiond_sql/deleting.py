@@ -11,6 +11,7 @@ from retentiond_sql.acting import Actor, Records, RefusedError, Scene
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import belongings, chunks, delete_parts, linked_values, unsure
+from retentiond_sql.proving import Proving
 from retentiond_sql.rows import Key, fetch
 from retentiond_sql.schema import Table
 from retentiond_sql.swift import UnsureError, delete_unchanged
@@ -18,7 +19,7 @@ from retentiond_sql.updating import update_rows
 from retentiond_sql.values import among
 
 
-class SqlDeleter(Deleter):
+class SqlDeleter(Proving, Deleter):
     """Deletes rows of one table, wherever they lie, and their parts before them."""
 
     def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
@@ -33,7 +34,7 @@ class SqlDeleter(Deleter):
         self._actor.close()
 
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._actor.on(refs)
+        return self._actor.on(refs, self.permit)
 
 
 def delete_records(scene: Scene, records: Records) -> dict[Key, Answer]:

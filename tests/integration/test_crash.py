@@ -11,15 +11,17 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.crash import Kill, World, approve, check_truth, enforce, in_child, restart
-from support.services import fresh_postgresql
+from support.crash import Kill, approve, check_truth, enforce, in_child, restart
+from support.services import fresh_mariadb, fresh_postgresql
 
 from retentiond.model.record import Target
+from retentiond_sql.receipts import create
 
 STEPS = ("run-started", "planned", "intended", "acted", "read-back", "concluded", "run-ended", "checkpointed")
 """The failpoints of one run, in their order."""
@@ -63,6 +65,7 @@ class Home(ABC):
     """The folder of one world, and the state it begins with: rules approved, nothing done."""
 
     target = Target("store", "records")
+    proves = False
 
     def __init__(self, folder: Path, starts: str, system: str) -> None:
         self.folder = folder
@@ -96,6 +99,10 @@ class Home(ABC):
     def living(self) -> frozenset[tuple[str, ...]]:
         """The keys of the records that are there."""
 
+    def left_over(self) -> int:
+        """How many receipts are there."""
+        return 0
+
 
 NOW = datetime.now(UTC)
 AGES = [(number, NOW - timedelta(days=400 + number if number < DUE else 300 - number)) for number in range(DUE + KEPT)]
@@ -105,22 +112,26 @@ AGES = [(number, NOW - timedelta(days=400 + number if number < DUE else 300 - nu
 class SqlWorld(Home):
     """A table; its URL says in which database."""
 
-    def __init__(self, folder: Path, url: sa.URL) -> None:
+    def __init__(self, folder: Path, url: sa.URL, proof: str = "") -> None:
+        """`proof` is what the connection says about it: `receipts: …` or `transaction_ids: true`."""
+        self.proves = bool(proof)
         self._engine = sa.create_engine(url, poolclass=sa.NullPool)
         self._table = sa.Table(
             "records",
             sa.MetaData(),
-            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("created", sa.DateTime(timezone=True)),
         )
         self._table.metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(create(RECEIPTS))
         address = url.set(drivername=url.get_backend_name()).render_as_string()
         super().__init__(
             folder,
             "created",
             f"""\
     connector: sql
-    connection: {{url: "{address}", copies: []}}
+    connection: {{url: "{address}", copies: []{proof and ", "}{proof}}}
     datasets:
       records:
         table: records
@@ -135,18 +146,26 @@ class SqlWorld(Home):
         return (str(number),)
 
     def fill(self) -> None:
-        sqlite = self._engine.dialect.name == "sqlite"
-        rows = [{"id": number, "created": age.replace(tzinfo=None) if sqlite else age} for number, age in AGES]
+        zoned = self._engine.dialect.name == "postgresql"
+        rows = [{"id": number, "created": age if zoned else age.replace(tzinfo=None)} for number, age in AGES]
         with self._engine.begin() as connection:
             connection.execute(sa.delete(self._table))
+            connection.execute(sa.delete(sa.table(RECEIPTS)))
             connection.execute(sa.insert(self._table), rows)
 
     def living(self) -> frozenset[tuple[str, ...]]:
         with self._engine.connect() as connection:
             return frozenset((str(number),) for number in connection.scalars(sa.select(self._table.c.id)))
 
+    def left_over(self) -> int:
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(sa.table(RECEIPTS))).scalar_one()
+
+
+RECEIPTS = "retentiond_receipts"
 
 DATE_KINDS = {
+    "mysql": "{column: created, kind: local-timestamp, zone: UTC}",
     "sqlite": "{column: created, kind: local-timestamp, zone: UTC}",
     "postgresql": "{column: created, kind: timestamp}",
 }
@@ -218,33 +237,48 @@ class LineWorld(Home):
         return frozenset(found)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql", "files", "lines"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+KINDS = {
+    "sqlite": "",
+    "sqlite with receipts": f"receipts: {RECEIPTS}",
+    "postgresql": "",
+    "postgresql with receipts": f"receipts: {RECEIPTS}",
+    "postgresql with transaction ids": "transaction_ids: true",
+    "mariadb with receipts": f"receipts: {RECEIPTS}",
+    "files": "",
+    "lines": "",
+}
+"""Each system, and by what it proves its acts."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Each system in turn."""
-    folder = tmp_path_factory.mktemp(request.param)
-    match request.param:
+    kind = request.param.partition(" ")[0]
+    folder, proof = tmp_path_factory.mktemp(kind), KINDS[request.param]
+    match kind:
         case "sqlite":
-            yield SqlWorld(folder, sa.URL.create("sqlite", database=str(folder / "records.db")))
-        case "postgresql":
-            making = fresh_postgresql(request.getfixturevalue("postgresql_server"))
-            yield SqlWorld(folder, next(making))
-            making.close()
+            yield SqlWorld(folder, sa.URL.create("sqlite", database=str(folder / "records.db")), proof)
+        case "postgresql" | "mariadb":
+            fresh = fresh_postgresql if kind == "postgresql" else fresh_mariadb
+            with closing(fresh(request.getfixturevalue(f"{kind}_server"))) as making:
+                yield SqlWorld(folder, next(making), proof)
         case "files":
             yield FileWorld(folder)
         case "lines":
             yield LineWorld(folder)
 
 
-def after_the_crash(world: World) -> None:
+def after_the_crash(world: Home) -> None:
     """Start again: first what is in doubt is resolved, then the rest is done; both times log and world agree."""
     in_child(lambda: restart(world))
     check_truth(world)
     in_child(lambda: enforce(world))
     check_truth(world)
     assert not world.due & world.living()
+    assert world.left_over() == 0, "receipts are left of batches that are concluded"
 
 
-def test_without_a_crash_everything_due_goes_and_the_log_says_so(world: World) -> None:
+def test_without_a_crash_everything_due_goes_and_the_log_says_so(world: Home) -> None:
     world.reset()
     assert in_child(lambda: enforce(world))
     check_truth(world)
@@ -253,7 +287,7 @@ def test_without_a_crash_everything_due_goes_and_the_log_says_so(world: World) -
 
 @pytest.mark.parametrize("occurrence", [1, 2, 6])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_kill_at_any_step_leaves_log_and_world_agreeing(world: World, step: str, occurrence: int) -> None:
+def test_a_kill_at_any_step_leaves_log_and_world_agreeing(world: Home, step: str, occurrence: int) -> None:
     world.reset()
     lived = in_child(lambda: enforce(world), Kill(step, occurrence))
     once = step in {"run-started", "planned", "run-ended", "checkpointed"}
@@ -263,7 +297,7 @@ def test_a_kill_at_any_step_leaves_log_and_world_agreeing(world: World, step: st
 
 @pytest.mark.parametrize("occurrence", [1])
 @pytest.mark.parametrize("step", ["resolve", "resolved"])
-def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: World, step: str, occurrence: int) -> None:
+def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: Home, step: str, occurrence: int) -> None:
     world.reset()
     assert not in_child(lambda: enforce(world), Kill("acted", 2))
     assert not in_child(lambda: restart(world), Kill(step, occurrence))
@@ -271,7 +305,7 @@ def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: Wor
 
 
 @pytest.mark.timeout(1800)
-def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: World) -> None:
+def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: Home) -> None:
     chance = random.Random(20261124)  # noqa: S311 - moments, no secrets
     world.reset()
     started = time.perf_counter()
@@ -288,7 +322,7 @@ def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: World) -> Non
         after_the_crash(world)
 
 
-def test_the_harness_notices_a_batch_in_doubt(world: World) -> None:
+def test_the_harness_notices_a_batch_in_doubt(world: Home) -> None:
     """A harness that could not fail would prove nothing."""
     world.reset()
     assert not in_child(lambda: enforce(world), Kill("acted", 1))
@@ -296,7 +330,7 @@ def test_the_harness_notices_a_batch_in_doubt(world: World) -> None:
         check_truth(world)
 
 
-def test_the_harness_notices_an_entry_about_a_record_that_is_still_there(world: World) -> None:
+def test_the_harness_notices_an_entry_about_a_record_that_is_still_there(world: Home) -> None:
     world.reset()
     assert in_child(lambda: enforce(world))
     world.fill()

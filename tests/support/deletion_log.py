@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from retentiond.audit import DeletionLog, Intent, LogPlace, open_log
+from retentiond.audit.stored import append
+from retentiond.audit.tile import WIDTH, full_bundle, split_bundle
 from retentiond.model.record import Action, How, Outcome, OutcomeKind, RecordRef, Target
 
 NOW = datetime(2026, 11, 22, 3, 12, 1, tzinfo=UTC)
@@ -59,3 +61,28 @@ def behind_its_back(place: LogPlace) -> Iterator[sa.Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def leaves_of(connection: sa.Connection) -> list[bytes]:
+    """Every leaf, as it is stored."""
+    stored = connection.execute(sa.text("SELECT entries FROM log_bundles ORDER BY n")).scalars()
+    return [leaf for entries in stored for leaf in split_bundle(bytes(entries))]
+
+
+def put(connection: sa.Connection, leaves: Sequence[bytes], *, rehashed: bool = False) -> None:
+    """Exchange all leaves; `rehashed` as by somebody who knows the format but has no key: tiles and head fit again."""
+    connection.execute(sa.text("DELETE FROM log_bundles"))
+    if rehashed:
+        connection.execute(sa.text("DELETE FROM log_tiles"))
+        last_at = connection.execute(sa.text("UPDATE log_head SET size = 0, tree = :tree RETURNING last_at"), {"tree": b""})
+        append(connection, leaves, last_at.scalar_one())
+    else:
+        for n, place in enumerate(range(0, len(leaves), WIDTH)):
+            row = {"n": n, "entries": full_bundle(leaves[place : place + WIDTH])}
+            connection.execute(sa.text("INSERT INTO log_bundles (n, entries) VALUES (:n, :entries)"), row)
+
+
+def put_leaf(connection: sa.Connection, index: int, leaf: bytes) -> None:
+    """Exchange one leaf."""
+    leaves = leaves_of(connection)
+    put(connection, [*leaves[:index], leaf, *leaves[index + 1 :]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,31 @@ from typing import Any
 import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
-from retentiond.audit.handle import commitments, items
-from retentiond.audit.keys import Keys, destroy_work_key, open_keys, sealed, unsealed, with_new_epoch, work_key
-from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaf, read_leaf
+from retentiond.audit.generation import came_after, forget_mark
+from retentiond.audit.handle import commitments, items, packed_pairs
+from retentiond.audit.keys import (
+    Keys,
+    destroy_work_key,
+    next_kid,
+    open_keys,
+    refuse_shredding,
+    sealed,
+    shred_epoch,
+    unsealed,
+    with_new_epoch,
+    work_key,
+)
+from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaves, read_leaf
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
-from retentiond.audit.stored import as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
-from retentiond.audit.tables import checkpoints, handles, head, leaves, salts, work
+from retentiond.audit.pruning import Needed, Prunable, prunable, prune, prune_leaves
+from retentiond.audit.stored import append, as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
+from retentiond.audit.tables import batches, checkpoints, head, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify
 from retentiond.database import migrate, open_database, refuse_without_fsync, translated
 from retentiond.errors import AuditError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.lock import exclusive
 from retentiond.model.record import Outcome, OutcomeKind, RecordRef, Target
 
@@ -51,6 +66,8 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
             with _written(), engine.begin() as connection:
                 begun = stored_tree(connection).size > 0
                 used = _newest_kid(connection)
+            if not begun:
+                _refuse_second(place)
             log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
             if not begun:
                 log.begin(now, software)
@@ -71,16 +88,17 @@ class DeletionLog:
         self._keys = keys
         self._numbers = itertools.count(1)
 
+    @property
+    def origin(self) -> str:
+        """The log's name, which is its own in the world."""
+        return self._place.origin
+
     def begin(self, now: datetime, software: str) -> None:
         """Write the first entry of a new log, and its verifier key beside it."""
-        if self._place.last_signed.exists():
-            raise AuditError(
-                f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
-                f"Restore the log; or, if it is lost for good, begin another under a new `origin` in a new state directory."
-            )
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
-        self.event("log-start", now, origin=self._place.origin, generation=1, vkey=key, software=software)
+        self.event("log-start", now, origin=self._place.origin, vkey=key, software=software, **came_after(self._place.state))
+        forget_mark(self._place.state)
 
     def check_beginning(self) -> None:
         """Raise `AuditError` where the log was begun under another name or another signing key."""
@@ -100,15 +118,59 @@ class DeletionLog:
         if used is not None and used not in {epoch.kid for epoch in self._keys.epochs}:
             raise AuditError(f"The key {used}, which the log's handles hang on, is gone. Restore the keys from their backup.")
         if now.year > int(self._keys.epoch.kid.partition("-")[0]):
-            # The entry goes first: a key that the log tells of and nobody made is made at the next start.
-            self.event("key", now, what="epoch", op="created", kid=f"{now.year}-1")
-            self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, now.year)
+            self.rotate(now)
+
+    def rotate(self, now: datetime) -> str:
+        """Begin a new epoch: new handles hang on a new key from now on. Its name."""
+        kid = next_kid(self._keys, now.year)
+        # The entry goes first: a key that the log tells of and nobody made is made at the next start.
+        self.event("key", now, what="epoch", op="created", kid=kid)
+        self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, kid)
+        return kid
+
+    def shred(self, kid: str, now: datetime, new_kek: bytes | None = None) -> None:
+        """Destroy the key of an epoch and all that finds or opens its records; what the log proves it goes on proving.
+
+        The other epochs are wrapped anew, under `new_kek` where the present wrapping key is a credential, which nobody but
+        the operator can exchange. May be repeated after a crash. Raises `ConfigurationError` for the epoch in use, one that is
+        not there, and where `new_kek` is missing or not wanted.
+        """
+        refuse_shredding(self._keys, kid, new_kek)
+        if any(batch.kid == kid for batch in self.open_batches()):
+            raise StateError(f"A batch of the epoch {kid} is still in doubt; let the next run look it up, then shred.")
+        self.event("key", now, what="epoch", op="shredding", kid=kid)
+        self.checkpoint(now)
+        failpoint("shredding-signed")
+        with _written(), self._engine.begin() as connection:
+            connection.execute(sa.delete(batches).where(batches.c.kid == kid))
+        self._truncate()
+        failpoint("handles-shredded")
+        shred_epoch(self._keys, kid, self._place.origin, new_kek)
+        self._keys = replace(self._keys, epochs=tuple(epoch for epoch in self._keys.epochs if epoch.kid != kid))
+        self.event("key", now, what="epoch", op="shredded", kid=kid)
+        self.checkpoint(now)
+
+    def concluded_under(self, kid: str) -> datetime | None:
+        """When the last batch of an epoch was intended (aware UTC); None where there is none that could still be opened."""
+        with _written(), self._engine.connect() as connection:
+            index = connection.execute(sa.select(sa.func.max(batches.c.idx)).where(batches.c.kid == kid)).scalar_one()
+            return None if index is None else moment(_leaf(connection, index)["at"])
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys lie that are no credentials."""
+        return self._keys.folder
+
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The names of the epochs whose keys are there, oldest first; the last one is in use."""
+        return tuple(epoch.kid for epoch in self._keys.epochs)
 
     def check_last_signed(self) -> None:
         """Raise `AuditError` where the log is behind, or differs from, what was signed last."""
         signed = last_signed(self._place, self._keys.signer.verifier)
         with _written(), self._engine.begin() as connection:
-            newest, tree = newest_signed(connection), stored_tree(connection)
+            newest, tree = newest_signed(connection, self._keys.signer.verifier), stored_tree(connection)
             if signed is None and newest is None:
                 return
             if signed is None:
@@ -117,14 +179,14 @@ class DeletionLog:
             if signed.size > tree.size or signed.size < known.size:
                 raise AuditError(
                     f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
-                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
+                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one; if it is lost for good, "
+                    f"begin another under a new `origin`: `retentiond audit generation`."
                 )
-            grown = regrown(connection, known, signed.size)
-            if grown.root() != signed.root:
+            if regrown(connection, known, signed.size).root() != signed.root:
                 raise AuditError(f"The deletion log differs from what was signed in {self._place.last_signed}.")
             if signed.size > known.size:  # a crash came between the file and the row
                 note = self._place.last_signed.read_text(encoding="utf-8")
-                connection.execute(sa.insert(checkpoints).values(size=signed.size, tree=grown.packed(), note=note))
+                connection.execute(sa.insert(checkpoints).values(size=signed.size, note=note))
 
     def event(self, kind: str, now: datetime, **fields: Any) -> int:
         """Write one entry that is about no single record; its index."""
@@ -140,20 +202,39 @@ class DeletionLog:
         salt = secrets.token_bytes(32)
         number = f"{intent.run}.{next(self._numbers)}"
         found = epoch.pairs(intent.target, records)
+        hidden = commitments(salt, found)
         fields = intent.fields | {
             "batch": number,
             "kid": epoch.kid,
             "count": len(records),
-            "items": items(commitments(salt, found)),
+            "items": items(hidden),
         }
         leaf = event_leaf("intent", now, fields)
         with _written(), self._engine.begin() as connection:
             index = self._append(connection, [leaf], now)
-            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found))
+            batch = OpenBatch(
+                number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden), fields["items"]
+            )
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
-            connection.execute(sa.insert(salts).values(idx=index, salt=salt))
+            place = str(intent.target)
+            connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
             connection.execute(sa.insert(work).values(idx=index, body=body))
         return batch
+
+    def note(self, batch: OpenBatch, body: bytes) -> None:
+        """Keep `body` with the open batch, after what was noted before; durable when this returns.
+
+        Raises `AuditError` where the batch is not open (any more), or the log cannot be written.
+        """
+        with _written(), self._engine.begin() as connection:
+            stored = connection.execute(sa.select(work.c.body).where(work.c.idx == batch.index)).scalar_one_or_none()
+            if stored is None:
+                raise AuditError(f"The batch {batch.batch} is not open; nothing was noted.")
+            secret, bound_to = work_key(self._keys.folder, make=False), f"{self._place.origin} {batch.index}"
+            known = OpenBatch.unpacked(batch.index, unsealed(secret, as_bytes(stored), bound_to))
+            noted = replace(known, notes=(*known.notes, body))
+            again = sealed(secret, noted.packed(), bound_to)
+            connection.execute(sa.update(work).where(work.c.idx == batch.index).values(body=again))
 
     def conclude(self, batch: OpenBatch, outcomes: Sequence[Outcome], now: datetime, *, resolved: bool = False) -> None:
         """Write down what became of each record of the batch, in order; `resolved` where that was found out after a crash.
@@ -168,11 +249,7 @@ class DeletionLog:
         if epoch is None:
             raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
         found = batch.pairs or epoch.pairs(batch.intent.target, batch.records)
-        hidden = commitments(batch.salt, found)
-        written = [
-            outcome_leaf(batch.index, number, outcome, one)
-            for number, (outcome, one) in enumerate(zip(outcomes, hidden, strict=True))
-        ]
+        written = outcome_leaves(batch.index, outcomes, batch.hidden or commitments(batch.salt, found))
         counts = Counter(outcome.kind.value for outcome in outcomes)
         fields: dict[str, Any] = {"batch": batch.batch, "count": len(outcomes), "counts": dict(counts)}
         if resolved:
@@ -182,10 +259,9 @@ class DeletionLog:
             if connection.execute(sa.delete(work).where(work.c.idx == batch.index)).rowcount != 1:
                 raise AuditError(f"The batch {batch.batch} is not open; nothing was written.")
             first = self._append(connection, written, now)
-            connection.execute(
-                sa.insert(handles),
-                [{"ref": ref, "idx": first + number, "identity": identity} for number, (ref, identity) in enumerate(found)],
-            )
+            opened = packed_pairs(found)
+            values = {"first": first, "refs": opened[0], "identities": opened[1]}
+            connection.execute(sa.update(batches).where(batches.c.idx == batch.index).values(values))
 
     def open_batches(self) -> list[OpenBatch]:
         """The batches that were intended and never concluded, oldest first; their dates are not kept."""
@@ -203,7 +279,7 @@ class DeletionLog:
         """
         del now  # a checkpoint bears no date; the entries do
         with _written(), reading(self._place) as connection:
-            newest, tree = newest_signed(connection), stored_tree(connection)
+            newest, tree = newest_signed(connection, self._keys.signer.verifier), stored_tree(connection)
             known = newest or Range()
             grown = regrown(connection, known, tree.size)
             still_open = connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one()
@@ -214,15 +290,45 @@ class DeletionLog:
             note = self._keys.signer.sign(checkpoint.text())
             # The file goes first: after a crash it may be ahead of the row, which the next start mends, and never behind.
             write_beside(self._place.last_signed, note)
+            failpoint("signed-beside")
             with _written(), self._engine.begin() as connection:
-                connection.execute(sa.insert(checkpoints).values(size=grown.size, tree=grown.packed(), note=note))
+                connection.execute(sa.insert(checkpoints).values(size=grown.size, note=note))
         if not still_open:
             self._clear_away()
         return checkpoint
 
-    def verify(self) -> Verification:
-        """Check the whole log: every entry, every signature, every batch."""
-        return verify(self._place, self._keys.signer.verifier)
+    def prunable(self, due: Callable[[datetime], bool], needed: Needed) -> Prunable:
+        """What `prune` would let go; changes nothing."""
+        with _written(), reading(self._place) as connection:
+            return prunable(connection, due, needed)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, pruned ones included."""
+        with _written(), self._engine.connect() as connection:
+            return stored_tree(connection).size
+
+    def prune(self, rule: str, due: Callable[[datetime], bool], needed: Needed, now: datetime) -> Prunable:
+        """Let go what the log's own `rule` (its id and version) says, as `prunable` finds it; signed entries tell of it before.
+
+        Of approvals and holds those stay that are `needed`. After a crash it is simply done again.
+        """
+        found = self.prunable(due, needed)
+        if found.nothing:
+            return found
+        signed = self.checkpoint(now)
+        for fields in prune_leaves(found, rule):
+            self.event("prune", now, **fields, size=signed.size, root=signed.root.hex())
+        self.checkpoint(now)
+        failpoint("prune-signed")
+        with _written(), self._engine.begin() as connection:
+            prune(connection, found)
+        self._truncate()
+        return found
+
+    def verify(self, *, full: bool = False) -> Verification:
+        """Check the whole log: every entry, every signature, every batch; with `full` also what finds and opens them."""
+        return verify(self._place, self._keys.signer.verifier, full=full)
 
     def last_at(self) -> datetime | None:
         """The moment that the last entry bears (aware UTC)."""
@@ -268,15 +374,14 @@ class DeletionLog:
         return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
 
     def _append(self, connection: sa.Connection, written: Sequence[bytes], now: datetime) -> int:
-        tree = stored_tree(connection, lock=True)
-        grown = tree.grown(written)
-        connection.execute(sa.insert(leaves), [{"idx": tree.size + number, "leaf": leaf} for number, leaf in enumerate(written)])
-        values = {"size": grown.size, "tree": grown.packed(), "last_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        connection.execute(sa.update(head).where(head.c.id == 1).values(values))
-        return tree.size
+        return append(connection, written, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     def _clear_away(self) -> None:
         destroy_work_key(self._keys.folder)
+        self._truncate()
+
+    def _truncate(self) -> None:
+        """Empty the write-ahead log, in which what was deleted may still stand."""
         if self._engine.dialect.name != "sqlite":
             return
         with _written():
@@ -286,6 +391,15 @@ class DeletionLog:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
+
+
+def _refuse_second(place: LogPlace) -> None:
+    """Raise `AuditError` where a log was signed here before: an empty one beside that is no new beginning."""
+    if place.last_signed.exists():
+        raise AuditError(
+            f"The deletion log is empty, but {place.last_signed} says that one was signed here. "
+            f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
+        )
 
 
 def _make_directory(state: Path) -> None:
@@ -307,8 +421,8 @@ def _leaf(connection: sa.Connection, index: int) -> dict[str, Any]:
 
 def _newest_kid(connection: sa.Connection) -> str | None:
     """The epoch under which the newest batch was made; None where there is no batch."""
-    newest = connection.execute(sa.select(sa.func.max(salts.c.idx))).scalar_one()
-    return None if newest is None else str(_leaf(connection, newest).get("kid"))
+    newest = connection.execute(sa.select(batches.c.kid).order_by(batches.c.idx.desc()).limit(1)).scalar_one_or_none()
+    return None if newest is None else str(newest)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def open_note(note: str, key: VerifierKey) -> str:
         name, signature = _signature(line)
         if name != key.name or signature[:4] != key.id:
             continue
-        if not key.verify(text.encode(), signature[4:]):
+        if not key.verify(text.encode(errors="surrogatepass"), signature[4:]):
             raise NoteError("The signature of the note does not hold.")
         good = True
     if not good:
@@ -105,9 +105,10 @@ def _signature(line: str) -> tuple[str, bytes]:
     name, _, encoded = line.removeprefix(MARK).partition(" ")
     try:
         raw = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # also raised for letters that are not ASCII
         raw = b""
-    if not line.startswith(MARK) or not name or len(raw) < 5:  # noqa: PLR2004 - an id and something behind it
+    spelt_so = base64.b64encode(raw).decode() == encoded  # base64 can spell one value in several ways
+    if not line.startswith(MARK) or not name or not spelt_so or len(raw) < 5:  # noqa: PLR2004 - an id and something behind it
         raise NoteError("A signature line of the note cannot be read.")
     return name, raw
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retentiond.audit.keys import open_keys
+from retentiond.audit.handle import SIZE
+from retentiond.audit.keys import Keys, open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.stored import stored_leaves, stored_tree
-from retentiond.audit.tables import REF_START, handles, work
+from retentiond.audit.proving import Opening, Signed, consistency, inclusion, newest, notes, opening
+from retentiond.audit.stored import (
+    PAGE,
+    as_bytes,
+    first_bundle,
+    stored_bundle,
+    stored_leaves,
+    stored_tile,
+    stored_tree,
+    tile_hashes,
+    tree_at,
+)
+from retentiond.audit.tables import batches, work
+from retentiond.audit.tile import WIDTH
+from retentiond.audit.tree import consistency_proof
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -56,6 +70,14 @@ class LogReader:
         """How many batches are in doubt."""
         return int(self._connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one())
 
+    def root_at(self, size: int) -> bytes | None:
+        """The root over the first `size` entries; None where there are fewer."""
+        return tree_at(self._connection, size).root() if size <= self.size else None
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The hashes which prove that the first `old` entries are the beginning of the first `new` ones (RFC 6962)."""
+        return consistency_proof(old, new, tile_hashes(self._connection))
+
     def entries(
         self, start: int = 0, limit: int | None = None, kind: str | None = None, rule: str | None = None, run: str | None = None
     ) -> Iterator[Entry]:
@@ -96,11 +118,65 @@ class LogReader:
 
     def find(self, target: Target, key: tuple[str, ...]) -> list[Entry]:
         """The outcomes about one record, oldest first; needs the log's keys. Empty says only that this log tells of none."""
-        keys = open_keys(self._place.state, self._place.origin, 0, make=False)
-        refs = [epoch.handle(target, key) for epoch in keys.epochs]
-        starts = [ref[:8] for ref in refs]
-        wanted = sa.select(handles.c.idx).where(REF_START.in_(starts), handles.c.ref.in_(refs)).order_by(handles.c.idx)
-        return [self.entry(index) for index in self._connection.execute(wanted).scalars()]
+        refs = {epoch.kid: epoch.handle(target, key) for epoch in self._keys().epochs}
+        return [self.entry(index) for index in self._outcomes_of(target, refs)]
+
+    def find_openings(self, target: Target, key: tuple[str, ...], outcomes: Sequence[Entry]) -> list[Opening]:
+        """What opens each of these outcomes, which `find` found, for this record; needs the log's keys. Personal data."""
+        epochs = {epoch.kid: epoch for epoch in self._keys().epochs}
+        return [opening(self._connection, epochs, target, key, int(one.fields["i"]), one.index) for one in outcomes]
+
+    def proof(self, index: int) -> str:
+        """The proof file of one entry against the newest checkpoint; raises `AuditError` where there can be none (yet)."""
+        return inclusion(self._connection, index, newest(self._connection))
+
+    def consistency_file(self, old: int) -> str:
+        """The consistency file from an older state to the newest checkpoint; raises `ConfigurationError` where there is none."""
+        return consistency(self._connection, old, newest(self._connection))
+
+    @property
+    def newest(self) -> Signed:
+        """The newest checkpoint; raises `StateError` where nothing was signed yet."""
+        return newest(self._connection)
+
+    @property
+    def shredded(self) -> tuple[str, ...]:
+        """The epochs whose keys were destroyed, as the log tells it."""
+        return tuple(entry.fields["kid"] for entry in self.entries(kind="key") if entry.fields["op"] == "shredded")
+
+    def notes(self) -> Mapping[int, str]:
+        """Every checkpoint that was signed, by its size."""
+        return notes(self._connection)
+
+    def tile(self, level: int, n: int) -> bytes:
+        """The stored hashes of one tile."""
+        return stored_tile(self._connection, level, n)
+
+    def bundle(self, n: int) -> bytes | None:
+        """One bundle of entries; None where it was pruned."""
+        return stored_bundle(self._connection, n)
+
+    @property
+    def first(self) -> int:
+        """The index of the first entry that was not pruned."""
+        return first_bundle(self._connection) * WIDTH
+
+    def _keys(self) -> Keys:
+        return open_keys(self._place.state, self._place.origin, 0, make=False)
+
+    def _outcomes_of(self, target: Target, refs: Mapping[str, bytes]) -> Iterator[int]:
+        """The indexes of the outcomes about a record, by its handle under each epoch's key."""
+        wanted = sa.select(batches.c.kid, batches.c.first, batches.c.refs).where(
+            batches.c.place == str(target), batches.c.first.is_not(None)
+        )
+        rows = self._connection.execute(wanted.order_by(batches.c.idx).execution_options(yield_per=PAGE))
+        for kid, first, stored in rows:
+            ref, handles = refs.get(kid), as_bytes(stored)
+            place = handles.find(ref) if ref is not None else -1
+            while ref is not None and place >= 0:
+                if place % SIZE == 0:
+                    yield first + place // SIZE
+                place = handles.find(ref, place + 1)
 
     def _intent_fits(self, fields: Mapping[str, Any], known: dict[int, bool], rule: str | None, run: str | None) -> bool:
         if fields["i"] not in known:

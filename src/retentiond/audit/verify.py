@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Collection, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from retentiond.audit.handle import commitment, salt
-from retentiond.audit.leaf import ALLOWED, kind_of, moment, raw, read_leaf
+from retentiond.audit.arithmetic import Arithmetic, Problems, Word, kept_digest
+from retentiond.audit.beside import Beside, Unlooked
+from retentiond.audit.growth import grow, leaf_hashes, parted
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
-from retentiond.audit.stored import as_bytes, stored_handles, stored_leaves, stored_tree
-from retentiond.audit.tables import checkpoints, handles, leaves, salts, work
+from retentiond.audit.stored import as_bytes, first_bundle, stored_bundles, stored_tile, stored_tree, strange_tile
+from retentiond.audit.tables import checkpoints, kept, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
+from retentiond.audit.tile import WIDTH, split_bundle
 from retentiond.audit.tree import Range
 from retentiond.database import DatabaseError, Fault
 from retentiond.errors import AuditError, ConfigurationError, StateError
-from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
-
-MOST_TOLD = 20
-"""So many problems are told; a log that is damaged all over needs no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What one person allowed, as it stands in the log."""
-
-    subject: str
-    """`rule` or `removal`, and the rule."""
-    digest: str
-    by: str
-    """The person's staff id."""
-    at: datetime
-    """UTC, to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +47,8 @@ class Verification:
     """Each approval of a rule, or of its removal, in the order of the log."""
     holds: Mapping[str, str] = field(default_factory=dict)
     """Each hold that was placed and not lifted, as the log tells it, with its kind."""
+    pruned: int = 0
+    """How many entries at the beginning are gone, by the log's own rule; their hashes stay."""
 
     @property
     def in_order(self) -> bool:
@@ -72,26 +56,31 @@ class Verification:
         return not self.problems
 
 
-def verify_log(place: LogPlace, vkey: str | None = None, checkpoint: Path | None = None) -> Verification:
+def verify_log(place: LogPlace, vkey: str | None = None, elsewhere: Sequence[Path] = (), *, full: bool = False) -> Verification:
     """Check the log at `place` against `vkey`, or the key that lies beside it where none is given.
 
-    `checkpoint` is a signed checkpoint from elsewhere, which the log must still contain. Raises `StateError` where there is no
-    log, `AuditError` where the key beside it cannot be read, `ConfigurationError` where `vkey` is none.
+    Every entry is read, hashed and compared with every checkpoint, and the arithmetic of batches is done again; with `full`
+    also what lies beside the entries and finds or opens them. `elsewhere` are signed checkpoints from elsewhere, which the
+    log must still contain. Raises `StateError` where there is no log, `AuditError` where the key beside it, or a checkpoint,
+    cannot be read, `ConfigurationError` where `vkey` is none.
     """
     if vkey is None and not place.public_key.exists() and not place.last_signed.exists():
         with reading(place):  # says where there is no log at all
             pass
-    return verify(place, _key(place, vkey), _elsewhere(checkpoint))
+    return verify(place, _key(place, vkey), [(str(file), _elsewhere(file)) for file in elsewhere], full=full)
 
 
-def verify(place: LogPlace, key: VerifierKey, elsewhere: str | None = None) -> Verification:
-    """Check the log at `place` with the key at hand; raises `StateError` where there is none, and none was ever signed."""
-    problems = _Problems()
+def verify(place: LogPlace, key: VerifierKey, elsewhere: Sequence[tuple[str, str]] = (), *, full: bool = False) -> Verification:
+    """Check the log at `place` with the key at hand; `elsewhere` are checkpoints with a name for each.
+
+    Raises `StateError` where there is no log, and none was ever signed.
+    """
+    problems = Problems()
     signed = _signed_before(place, key, problems)
-    if elsewhere is not None:
-        _take(signed, elsewhere, key, "The checkpoint you gave", problems)
+    for name, note in elsewhere:
+        _take(signed, note, key, f"The checkpoint {name}", problems)
     try:
-        return _verify(place, key, signed, problems)
+        return _verify(place, key, signed, problems, full=full)
     except DatabaseError as error:
         if error.fault not in {Fault.DAMAGED, Fault.REFUSED}:
             raise  # it may be in the best of orders; nobody could look
@@ -103,7 +92,7 @@ def verify(place: LogPlace, key: VerifierKey, elsewhere: str | None = None) -> V
     return Verification(0, Range().root().hex(), 0, 0, 0, tuple(problems.found))
 
 
-def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Problems) -> Verification:
+def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Problems, *, full: bool) -> Verification:
     with reading(place) as connection:
         rows = connection.execute(sa.select(checkpoints).order_by(checkpoints.c.size)).all()
         for row in rows:
@@ -113,19 +102,36 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
             pass  # a crash came between the file and the row; the file is checked like any other
         elif rows and not place.last_signed.exists():
             problems.add(f"{place.last_signed} is gone, though the log was signed; a rollback would not be noticed.")
-        history = _History(signed, {row.size: as_bytes(row.tree) for row in rows}, problems)
-        tree, batches = Range(), _Batches(problems, _Openings(connection, problems), signed.keys())
-        for expected, (index, leaf) in enumerate(stored_leaves(connection)):
-            if index != expected:
-                problems.add(f"Entry {expected} is missing.")
-                break
-            history.compare(tree)
-            tree = tree.grown((leaf,))
-            batches.take(index, leaf, place.origin, key)
+        begin = first_bundle(connection) * WIDTH
+        beside = Beside(connection, problems) if full else Unlooked()
+        history = _History(signed, problems)
+        batches = Arithmetic(problems, beside, signed.keys(), place.origin, key, begin)
+        digest = ""
+        growing = _Growing(connection, history, problems)
+        try:
+            digest = _take_pruned(connection, begin, growing, batches, problems)
+            for expected, (n, bundle) in enumerate(stored_bundles(connection), start=begin // WIDTH):
+                if n != expected:
+                    problems.add(f"Bundle {expected}, with the entries from {expected * WIDTH} on, is missing.")
+                    break
+                leaves = split_bundle(bundle)
+                growing.add(leaf_hashes(leaves))
+                batches.take(n * WIDTH, leaves)
+                if len(leaves) != WIDTH:
+                    growing.ended = True
+        except ValueError:
+            problems.add(f"The bundle of the entries from {growing.tree.size} on cannot be read.")
+        except AuditError as error:
+            problems.add(str(error))
+        tree = growing.tree
         history.compare(tree)
         _compare_head(connection, tree, batches.last_at, problems)
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
-        _look_for_strays(connection, batches.intended, problems)
+        if batches.pruned.entries < begin:
+            problems.add(f"The entries before {begin} are gone, and the log tells of no pruning so far.")
+        elif begin and batches.pruned.kept.get(begin) != digest:
+            problems.add("Of the entries that were kept when others were pruned, some are gone, or others are there.")
+        beside.end(batches.pruned)
     for size, (_, what) in signed.items():
         if size > tree.size:
             problems.add(f"{what} covers {size} entries, but only {tree.size} are there: the log was cut or rolled back.")
@@ -141,16 +147,51 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: _Probl
         policies=batches.policies,
         words=tuple(batches.words),
         holds=batches.holds,
+        pruned=begin,
     )
 
 
-@dataclass(slots=True)
-class _Problems:
-    found: list[str] = field(default_factory=list)
+def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batches: Arithmetic, problems: Problems) -> str:
+    """Go through what was pruned by the hashes that stay, and look at the entries that were kept; the digest over these."""
+    still = {row.idx: as_bytes(row.leaf) for row in connection.execute(sa.select(kept).order_by(kept.c.idx))}
+    digest = kept_digest(still.items())
+    for n in range(begin // WIDTH):
+        hashes = parted(stored_tile(connection, 0, n))
+        growing.add(hashes)
+        for index in [index for index in still if n * WIDTH <= index < (n + 1) * WIDTH]:
+            leaf = still.pop(index)
+            if leaf_hashes([leaf])[0] != hashes[index - n * WIDTH]:
+                problems.add(f"Entry {index}, which was kept when others were pruned, is another one than was signed.")
+            batches.take(index, [leaf])
+    if still:
+        problems.add(f"Entry {min(still)} is kept apart, though nothing around it was pruned.")
+    return digest
 
-    def add(self, what: str) -> None:
-        if len(self.found) < MOST_TOLD and what not in self.found:
-            self.found.append(what)
+
+@dataclass(slots=True)
+class _Growing:
+    """The tree, grown bundle by bundle and compared with the stored tiles and with what was signed."""
+
+    connection: sa.Connection
+    history: _History
+    problems: Problems
+    tree: Range = field(default_factory=Range)
+    ended: bool = False
+    """True after a bundle that is not full: nothing may follow it."""
+
+    def add(self, hashes: Sequence[bytes]) -> None:
+        """Add the hashes of one bundle's leaves, the first of which stands at a multiple of 256."""
+        if self.ended or not 0 < len(hashes) <= WIDTH:
+            self.problems.add(f"The bundle of the entries from {self.tree.size} on is not whole, or there is none before it.")
+        if stored_tile(self.connection, 0, self.tree.size // WIDTH) != b"".join(hashes):
+            self.problems.add(f"The tile of the entries from {self.tree.size} on is another one than the entries make.")
+        begin = self.tree.size
+        for end in [*self.history.sizes(begin, begin + len(hashes)), begin + len(hashes)]:
+            self.history.compare(self.tree)
+            growth = grow(self.tree, hashes[self.tree.size - begin : end - begin])
+            if strange := strange_tile(self.connection, self.tree.size, growth):
+                self.problems.add(strange)
+            self.tree = growth.tree
 
 
 _Signed = dict[int, tuple[bytes, str]]
@@ -166,16 +207,14 @@ def _key(place: LogPlace, vkey: str | None) -> VerifierKey:
         raise (AuditError if vkey is None else ConfigurationError)(str(error)) from None
 
 
-def _elsewhere(file: Path | None) -> str | None:
-    if file is None:
-        return None
+def _elsewhere(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AuditError(f"The checkpoint {file} cannot be read ({type(error).__name__}).") from None
 
 
-def _signed_before(place: LogPlace, key: VerifierKey, problems: _Problems) -> _Signed:
+def _signed_before(place: LogPlace, key: VerifierKey, problems: Problems) -> _Signed:
     try:
         beside = last_signed(place, key)
     except AuditError as error:
@@ -184,7 +223,7 @@ def _signed_before(place: LogPlace, key: VerifierKey, problems: _Problems) -> _S
     return {} if beside is None else {beside.size: (beside.root, str(place.last_signed))}
 
 
-def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: _Problems, size: int | None = None) -> None:
+def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: Problems, size: int | None = None) -> None:
     try:
         checkpoint = Checkpoint.parse(open_note(note, key))
     except NoteError as error:
@@ -198,31 +237,35 @@ def _take(signed: _Signed, note: str, key: VerifierKey, what: str, problems: _Pr
         problems.add(f"{what} and {other[1]} tell of two different histories of {checkpoint.size} entries.")
 
 
-@dataclass(slots=True)
 class _History:
     """Whether the entries are those that were signed; told once, because whatever follows a change differs, too."""
 
-    signed: _Signed
-    edges: Mapping[int, bytes]
-    problems: _Problems
-    agreed: int = 0
-    broken: bool = False
+    def __init__(self, signed: _Signed, problems: Problems) -> None:
+        self._signed = signed
+        self._sizes = sorted(signed)
+        self._problems = problems
+        self._agreed = 0
+        self._broken = False
+
+    def sizes(self, begin: int, end: int) -> Sequence[int]:
+        """The sizes between the two, without them, that were signed."""
+        return self._sizes[bisect_right(self._sizes, begin) : bisect_left(self._sizes, end)]
 
     def compare(self, tree: Range) -> None:
         """Compare the entries so far with what was signed of just as many."""
-        if self.broken:
+        if self._broken or tree.size not in self._signed:
             return
-        root, what = self.signed.get(tree.size, (tree.root(), ""))
+        root, what = self._signed[tree.size]
         if root != tree.root():
-            self.broken = True
-            self.problems.add(f"Among the entries {self.agreed} to {tree.size - 1}, something is not as it was signed ({what}).")
-        elif self.edges.get(tree.size, tree.packed()) != tree.packed():
-            self.problems.add(f"The tree kept beside the checkpoint of size {tree.size} is another one.")
-        elif what:
-            self.agreed = tree.size
+            self._broken = True
+            self._problems.add(
+                f"Among the entries {self._agreed} to {tree.size - 1}, something is not as it was signed ({what})."
+            )
+        else:
+            self._agreed = tree.size
 
 
-def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, problems: _Problems) -> None:
+def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, problems: Problems) -> None:
     try:
         head = stored_tree(connection)
     except AuditError as error:
@@ -232,155 +275,3 @@ def _compare_head(connection: sa.Connection, tree: Range, last_at: str | None, p
         problems.add(f"The head tells of {head.size} entries, but the {tree.size} that are there are not those.")
     if connection.execute(sa.select(HEAD.c.last_at).where(HEAD.c.id == 1)).scalar_one() != last_at:
         problems.add("The head tells another moment for the last entry than the entry itself.")
-
-
-def _look_for_strays(connection: sa.Connection, intended: int, problems: _Problems) -> None:
-    """Rows that stand where reading in order never comes, and that others would trip over."""
-    for place in (leaves.c.idx, handles.c.idx):
-        if connection.execute(sa.select(sa.func.count()).where(place < 0)).scalar_one():
-            problems.add(f"The table {place.table.name} holds something before the first entry.")
-    kept = connection.execute(sa.select(sa.func.count()).select_from(salts)).scalar_one()
-    if kept != intended:
-        problems.add(f"There are {kept} salts for the {intended} batches that were intended.")
-
-
-@dataclass(slots=True)
-class _Batch:
-    index: int
-    number: str
-    count: int
-    items: str
-    seen: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
-    counts: Counter[str] = field(default_factory=Counter)
-
-
-class _Openings:
-    """The handles, which have to open the commitments in the entries: otherwise nothing could be found, or the wrong record."""
-
-    def __init__(self, connection: sa.Connection, problems: _Problems) -> None:
-        self._connection = connection
-        self._problems = problems
-        self._following = stored_handles(connection)
-        self._next = next(self._following, None)
-        self._salt: tuple[int, bytes | None] = (-1, None)
-
-    def open(self, index: int, batch: _Batch, commitment_there: bytes) -> None:
-        """Compare the handle of the outcome at `index`, which is the next one of `batch`."""
-        self._pass(index)
-        stored, self._next = self._next, next(self._following, None) if self._next and self._next[0] == index else self._next
-        batch_salt = self._salt_of(batch.index)
-        if stored is None or stored[0] != index or batch_salt is None:
-            self._problems.add(f"The handles of the batch of entry {batch.index} are not whole; its records cannot be found.")
-        elif commitment(salt(batch_salt, batch.seen), stored[1], stored[2]) != commitment_there:
-            self._problems.add(f"The handle of entry {index} is that of another record.")
-
-    def close(self) -> None:
-        """Tell of handles behind the last entry."""
-        self._pass(None)
-
-    def _pass(self, index: int | None) -> None:
-        while self._next is not None and (index is None or self._next[0] < index):
-            self._problems.add(f"There is a handle for entry {self._next[0]}, which is no outcome.")
-            self._next = next(self._following, None)
-
-    def _salt_of(self, intent: int) -> bytes | None:
-        if self._salt[0] != intent:
-            found = self._connection.execute(sa.select(salts.c.salt).where(salts.c.idx == intent)).scalar_one_or_none()
-            self._salt = (intent, None if found is None else as_bytes(found))
-        return self._salt[1]
-
-
-class _Batches:
-    """The arithmetic of batches: what was intended, what became of it, and that both agree."""
-
-    def __init__(self, problems: _Problems, openings: _Openings, signed: Collection[int]) -> None:
-        self._signed = signed
-        self.open: dict[int, _Batch] = {}
-        self.intended = 0
-        self.approvals: set[tuple[str, str]] = set()
-        self.policies: dict[str, tuple[str, str]] = {}
-        self.words: list[Word] = []
-        self.holds: dict[str, str] = {}
-        self.last_at: str | None = None
-        self._openings = openings
-        self._numbers: dict[str, int] = {}
-        self._problems = problems
-
-    def take(self, index: int, leaf: bytes, origin: str, key: VerifierKey) -> None:
-        """Look at the next entry."""
-        try:
-            fields = read_leaf(leaf)
-        except ValueError:
-            self._problems.add(f"Entry {index} cannot be read.")
-            return
-        try:
-            if index == 0 and (fields.get("kind"), fields.get("origin"), fields.get("vkey")) != ("log-start", origin, str(key)):
-                self._problems.add("The first entry is not the beginning of this log under this key.")
-            self.last_at = fields.get("at", self.last_at)
-            if "kind" not in fields:
-                self._outcome(index, fields)
-            elif fields.get("v") == 1:
-                self._event(index, fields)
-        except (KeyError, TypeError, ValueError):
-            self._problems.add(f"Entry {index} ({kind_of(fields)}) lacks something, or says something that cannot be.")
-
-    def compare_open(self, put_aside: set[int]) -> None:
-        """Compare what is open with the rows put aside for open batches, and end with the handles."""
-        self._openings.close()
-        for index, batch in self.open.items():
-            if batch.seen:
-                self._problems.add(f"The batch of entry {index} has outcomes and no conclusion; both are written together.")
-        for index in self.open.keys() - put_aside:
-            self._problems.add(f"The batch of entry {index} is open, but what is needed to look it up is gone.")
-        for index in put_aside - self.open.keys():
-            self._problems.add(f"Something is put aside for a batch of entry {index}, but none is open there.")
-
-    def _event(self, index: int, fields: Mapping[str, Any]) -> None:
-        if fields["kind"] == "run-start" and index not in self._signed:
-            # No run begins before all there is was signed; else whoever has no key could take the signatures away and then write.
-            self._problems.add(f"Entry {index} begins a run, but the signature of what stands before it is gone.")
-        elif fields["kind"] == "intent":
-            if fields["count"] < 1 or fields["batch"] in self._numbers:
-                self._problems.add(f"Entry {index} intends nothing, or a batch that was intended before.")
-            self.intended += 1
-            self.open[index] = _Batch(index, fields["batch"], fields["count"], fields["items"])
-            self._numbers[fields["batch"]] = index
-        elif fields["kind"] == "approval":
-            self.approvals.add((fields["subject"], fields["digest"]))
-            if fields["subject"].startswith(("rule ", "removal ")):
-                self.words.append(Word(fields["subject"], fields["digest"], fields["by"], moment(fields["at"])))
-        elif fields["kind"] == "hold" and fields["op"] == "placed":
-            self.holds[fields["hold"]] = fields["type"]
-        elif fields["kind"] == "hold" and fields["op"] == "lifted":
-            self.holds.pop(fields["hold"], None)
-        elif fields["kind"] == "policy":
-            self.policies[fields["rule"].partition("@")[0]] = fields["digest"], fields["mode"]
-        elif fields["kind"] == "concluded":
-            place = self._numbers.get(fields["batch"], -1)
-            batch = self.open.pop(place, None)
-            if batch is None:
-                self._problems.add(f"Entry {index} concludes a batch that is not open.")
-                return
-            self._numbers.pop(fields["batch"])
-            agreed = (
-                batch.seen == batch.count == fields["count"]
-                and batch.digest.hexdigest() == batch.items
-                and dict(batch.counts) == fields["counts"]
-            )
-            if not agreed:
-                self._problems.add(f"Entry {index} concludes another batch than was intended at entry {place}.")
-
-    def _outcome(self, index: int, fields: Mapping[str, Any]) -> None:
-        batch = self.open.get(fields["i"])
-        if batch is None or fields["n"] != batch.seen:
-            self._problems.add(f"Entry {index} is an outcome that was not intended, or stands out of order.")
-            return
-        kind, how = OutcomeKind(fields["o"]), How(fields["how"])
-        if how not in ALLOWED[kind] or (fields.get("code") in FAILURE_CODES) != (kind is OutcomeKind.FAILED):
-            self._problems.add(f"Entry {index} claims more than can be known.")
-        hidden = raw(fields["rc"])
-        self._openings.open(index, batch, hidden)
-        batch.seen += 1
-        batch.digest.update(hidden)
-        batch.counts[kind.value] += 1

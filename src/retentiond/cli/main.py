@@ -25,6 +25,7 @@ from retentiond.cli.explain import explain
 from retentiond.cli.hold import hold
 from retentiond.cli.plan import plan
 from retentiond.cli.policy import policy
+from retentiond.cli.replay import replay
 from retentiond.cli.request import request
 from retentiond.cli.review import review
 from retentiond.cli.run import run
@@ -76,7 +77,7 @@ def retentiond(
     context.obj = settings
 
 
-SINGLE = (check, plan, run, daemon, explain, unblock, attest, status, systems, connectors, demo)
+SINGLE = (check, plan, run, daemon, explain, unblock, replay, attest, status, systems, connectors, demo)
 GROUPS = {
     "approve": approve,
     "audit": audit,

@@ -175,3 +175,5 @@ class Outcome:
     """When the last surviving copy goes (aware UTC); None where none survives."""
     rows: int | None = None
     """How many rows went with it, where more than one."""
+    again: int | None = None
+    """In a replay: the index of the log's entry by which it was dealt with before."""

@@ -11,12 +11,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retentiond.audit.leaf import KINDS, LONGEST, event_leaf, instant, kind_of, moment, outcome_leaf, raw, read_leaf, text
+from retentiond.audit.leaf import (
+    KINDS,
+    LONGEST,
+    event_leaf,
+    instant,
+    kind_of,
+    moment,
+    outcome_leaves,
+    raw,
+    raws,
+    read_leaf,
+    text,
+    texts,
+)
 from retentiond.errors import AuditError
 from retentiond.model.record import FAILURE_CODES, How, Outcome, OutcomeKind
 
 NOW = datetime(2026, 11, 22, 3, 12, 1, 999999, tzinfo=UTC)
+OUTCOMES = (
+    Outcome(OutcomeKind.CONFIRMED, How.RETURNING),
+    Outcome(OutcomeKind.CONFIRMED, How.UNLINK, rows=7),
+    Outcome(OutcomeKind.CONFIRMED, How.UNLINK, rows=1),
+    Outcome(OutcomeKind.CONFIRMED, How.RETURNING, again=3),
+    Outcome(OutcomeKind.PENDING_COPIES, How.RETURNING, until=datetime(2026, 12, 24, tzinfo=UTC)),
+    Outcome(OutcomeKind.ALREADY_ABSENT, How.PROBE),
+    Outcome(OutcomeKind.FAILED, code="refused"),
+    Outcome(OutcomeKind.FAILED, code="referenced"),
+    Outcome(OutcomeKind.HELD),
+)
 APPROVAL = {"subject": "rule crm.lead", "digest": "ab" * 32, "decision": "approved", "by": "s17"}
+
+
+def outcome_leaf(intent: int, number: int, outcome: Outcome, rc: bytes) -> bytes:
+    return outcome_leaves(intent, [outcome] * (number + 1), [rc] * (number + 1))[number]
 
 
 def test_a_leaf_is_ascii_json_with_sorted_keys_and_no_spaces() -> None:
@@ -82,6 +110,37 @@ def test_every_outcome_reads_back(code: str, i: int, n: int, rc: bytes) -> None:
     fields = read_leaf(outcome_leaf(i, n, Outcome(OutcomeKind.FAILED, code=code), rc))
     assert fields == {"i": i, "n": n, "o": "failed", "how": "none", "code": code, "rc": text(rc)}
     assert raw(fields["rc"]) == rc
+
+
+@given(st.lists(st.sampled_from([*OUTCOMES]), max_size=20))
+def test_a_batch_is_written_as_each_of_its_outcomes_would_be(outcomes: list[Outcome]) -> None:
+    """The common ones are written out by hand; they must be what the allow-list writes."""
+    rcs = [bytes([number]) * 32 for number in range(len(outcomes))]
+    for number, leaf in enumerate(outcome_leaves(7, outcomes, rcs)):
+        fields = read_leaf(leaf)
+        assert leaf == json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+        assert (fields["i"], fields["n"], fields["o"], raw(fields["rc"])) == (7, number, outcomes[number].kind, rcs[number])
+        assert fields.get("code") == outcomes[number].code
+        assert fields.get("again") == outcomes[number].again
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=5))
+def test_many_hashes_are_written_as_one_would_be(hashes: list[bytes]) -> None:
+    written = texts(hashes)
+    assert written == [text(one).encode() for one in hashes]
+    assert raws(written) == hashes
+
+
+@pytest.mark.parametrize("rc", [b"A" * 42, b"A" * 44, b"A" * 42 + b"+", b"A" * 42 + b"=", b"A" * 42 + b"B", b""])
+def test_a_hash_is_read_only_as_it_would_be_written(rc: bytes) -> None:
+    for written in ([rc], [b"A" * 43, rc], [rc, b"A" * 43]):
+        with pytest.raises(ValueError, match="hash"):
+            raws(written)
+
+
+def test_a_failure_without_its_reason_is_refused_behind_one_that_has_it() -> None:
+    with pytest.raises(AuditError):
+        outcome_leaves(7, [Outcome(OutcomeKind.FAILED, code="refused"), Outcome(OutcomeKind.FAILED)], [bytes(32)] * 2)
 
 
 @pytest.mark.parametrize(

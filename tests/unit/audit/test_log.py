@@ -23,6 +23,9 @@ from support.deletion_log import (
     behind_its_back,
     delete,
     intent_of,
+    leaves_of,
+    put,
+    put_leaf,
     records_of,
     written,
 )
@@ -135,6 +138,28 @@ def test_an_intent_is_durable_before_anything_is_done(place: LogPlace) -> None:
         assert [entry.fields["o"] for entry in reader.find(TARGET, ("anna",))] == ["already-absent"]
 
 
+def test_a_note_is_durable_when_it_is_made_and_read_with_the_open_batch(place: LogPlace) -> None:
+    def die_after_notes() -> None:
+        with open_log(place, NOW, "retentiond 0") as log:
+            batch = log.intend(intent_of(), records_of("anna", "bert"), NOW)
+            log.note(batch, b"first")
+            log.note(batch, b"\0second")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    in_child_that_dies(die_after_notes)
+    with open_log(place, NOW, "retentiond 0") as log:
+        (batch,) = log.open_batches()
+        assert batch.notes == (b"first", b"\0second")
+        assert [ref.key for ref in batch.records] == [("anna",), ("bert",)]
+        with read_log(place) as reader:
+            (entry,) = reader.entries(kind="intent")
+        assert batch.items == entry.fields["items"]
+        log.conclude(batch, [CONFIRMED] * 2, NOW, resolved=True)
+        with pytest.raises(AuditError, match="not open"):
+            log.note(batch, b"too late")
+    assert verify_log(place).problems == ()
+
+
 def test_a_conclusion_counts_its_outcomes(place: LogPlace) -> None:
     written(place)
     with read_log(place) as reader:
@@ -213,14 +238,12 @@ def test_a_checkpoint_is_kept_inside_and_outside_the_database(place: LogPlace) -
     assert notes[-1].startswith(f"{ORIGIN}\n{signed.size}\n")
 
 
-@pytest.mark.parametrize("table", ["log_leaves"])
-def test_a_flipped_bit_is_never_signed(place: LogPlace, table: str) -> None:
+def test_a_flipped_bit_is_never_signed(place: LogPlace) -> None:
     with open_log(place, NOW, "retentiond 0") as log:
         delete(log, "anna", "bert")
         with behind_its_back(place) as connection:
-            (idx, leaf) = connection.execute(sa.text(f"SELECT idx, leaf FROM {table} WHERE idx = 2")).one()  # noqa: S608 - names of the schema
-            flipped = bytes([*bytes(leaf)[:-10], bytes(leaf)[-10] ^ 1, *bytes(leaf)[-9:]])
-            connection.execute(sa.text(f"UPDATE {table} SET leaf = :leaf WHERE idx = :idx"), {"leaf": flipped, "idx": idx})  # noqa: S608 - as above
+            leaf = leaves_of(connection)[2]
+            put_leaf(connection, 2, bytes([*leaf[:-10], leaf[-10] ^ 1, *leaf[-9:]]))
         before = (place.state / "last-signed").read_text() if (place.state / "last-signed").exists() else None
         with pytest.raises(AuditError):
             log.checkpoint(NOW)
@@ -254,12 +277,10 @@ def test_a_crash_while_signing_is_mended_at_the_next_start(place: LogPlace, miss
 def test_a_log_that_fell_behind_what_was_signed_is_not_opened(place: LogPlace) -> None:
     written(place)
     with behind_its_back(place) as connection:
-        older = connection.execute(sa.text("SELECT size, tree FROM log_checkpoints ORDER BY size LIMIT 1")).one()
-        connection.execute(sa.text("DELETE FROM log_leaves WHERE idx >= :size"), {"size": older.size})
-        connection.execute(sa.text("DELETE FROM log_handles WHERE idx >= :size"), {"size": older.size})
-        connection.execute(sa.text("DELETE FROM log_salts WHERE idx >= :size"), {"size": older.size})
-        connection.execute(sa.text("DELETE FROM log_checkpoints WHERE size > :size"), {"size": older.size})
-        connection.execute(sa.text("UPDATE log_head SET size = :size, tree = :tree"), {"size": older.size, "tree": older.tree})
+        size = connection.execute(sa.text("SELECT size FROM log_checkpoints ORDER BY size LIMIT 1")).scalar_one()
+        put(connection, leaves_of(connection)[:size], rehashed=True)
+        connection.execute(sa.text("DELETE FROM log_batches WHERE idx >= :size"), {"size": size})
+        connection.execute(sa.text("DELETE FROM log_checkpoints WHERE size > :size"), {"size": size})
     with pytest.raises(AuditError, match="rolled back"), open_log(place, NOW, "retentiond 0"):
         pass
     assert verify_log(place).problems
@@ -439,7 +460,7 @@ def test_handles_for_plans_are_those_of_the_entries(place: LogPlace) -> None:
         ref = log.handle(TARGET, ("anna",))
         assert len(ref) == len(log.fingerprint(TARGET, records_of("anna")[0])) == 32
     with behind_its_back(place) as connection:
-        assert [bytes(one) for one in connection.execute(sa.text("SELECT ref FROM log_handles")).scalars()] == [ref]
+        assert [bytes(one) for one in connection.execute(sa.text("SELECT refs FROM log_batches")).scalars()] == [ref]
 
 
 def test_the_digest_of_an_intent_binds_its_records(place: LogPlace) -> None:

@@ -64,6 +64,9 @@ def test_a_bad_signature_of_the_known_key_refuses_the_note_even_beside_a_good_on
         pytest.param(NOTE + "\x00", id="a control character"),
         pytest.param(NOTE.replace(NAME, NAME + "\x7f", 1), id="a delete character"),
         pytest.param(NOTE + "tail\n", id="a line that is no signature"),
+        pytest.param(NOTE.replace("KAQ=\n", "KAR=\n"), id="the same signature spelt another way"),
+        pytest.param(NOTE.replace("KAQ=\n", "KA—=\n"), id="a letter that base64 has not"),
+        pytest.param(NOTE.replace(NAME, NAME + "\ud800", 1), id="half a letter"),
         pytest.param("", id="nothing"),
         pytest.param("\n\n", id="empty lines"),
     ],
@@ -116,3 +119,8 @@ def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:
 
 def test_a_key_does_not_show_itself() -> None:
     assert bytes(range(0x40, 0x60)).hex() not in repr(SIGNER)
+
+
+def test_a_signature_line_that_is_not_ascii_is_refused_like_any_other_that_cannot_be_read() -> None:
+    with pytest.raises(NoteError, match="cannot be read"):
+        open_note("a\n1\nb\n\n\u2014 name \u00fc\n", VerifierKey("name", bytes(32)))

@@ -29,7 +29,9 @@ def tampered_copy(state: Path, copy: Path, staff: str, forged: str) -> Path:
 
 def _forge(connection: sqlite3.Connection, said: bytes, forged: bytes) -> bool:
     """Rewrite the first entry that holds `said`; False where there is none."""
-    row = connection.execute("SELECT idx, leaf FROM log_leaves WHERE instr(leaf, ?) > 0 ORDER BY idx LIMIT 1", (said,)).fetchone()
+    row = connection.execute(
+        "SELECT n, entries FROM log_bundles WHERE instr(entries, ?) > 0 ORDER BY n LIMIT 1", (said,)
+    ).fetchone()
     if row is not None:
-        connection.execute("UPDATE log_leaves SET leaf = ? WHERE idx = ?", (row[1].replace(said, forged, 1), row[0]))
+        connection.execute("UPDATE log_bundles SET entries = ? WHERE n = ?", (row[1].replace(said, forged, 1), row[0]))
     return row is not None

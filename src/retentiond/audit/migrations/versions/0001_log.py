@@ -1,4 +1,4 @@
-"""The deletion log: leaves, their tree, handles, salts, open batches and checkpoints."""
+"""The deletion log: bundles of leaves, tiles of their tree, what opens batches, open batches and checkpoints."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,23 +21,32 @@ def upgrade() -> None:
     )
     op.bulk_insert(head, [{"id": 1, "size": 0, "tree": b"", "last_at": None}])
     op.create_table(
-        "log_leaves",
+        "log_bundles",
+        sa.Column("n", number, primary_key=True, autoincrement=False),
+        sa.Column("entries", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "log_kept",
         sa.Column("idx", number, primary_key=True, autoincrement=False),
         sa.Column("leaf", sa.LargeBinary, nullable=False),
     )
     op.create_table(
-        "log_handles",
-        sa.Column("idx", number, primary_key=True, autoincrement=False),
-        sa.Column("ref", sa.LargeBinary(32), nullable=False),
-        sa.Column("identity", sa.LargeBinary(32), nullable=False),
+        "log_tiles",
+        sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("n", number, primary_key=True, autoincrement=False),
+        sa.Column("hashes", sa.LargeBinary, nullable=False),
     )
-    # The first bytes of a handle find it; indexing all of it would cost as much room as the entry itself.
-    op.create_index("log_handles_by_ref", "log_handles", [sa.text("substr(ref, 1, 8)")])
     op.create_table(
-        "log_salts",
+        "log_batches",
         sa.Column("idx", number, primary_key=True, autoincrement=False),
+        sa.Column("place", sa.Text, nullable=False),
+        sa.Column("kid", sa.Text, nullable=False),
         sa.Column("salt", sa.LargeBinary(32), nullable=False),
+        sa.Column("first", number),
+        sa.Column("refs", sa.LargeBinary),
+        sa.Column("identities", sa.LargeBinary),
     )
+    op.create_index("log_batches_by_place", "log_batches", ["place"])
     op.create_table(
         "log_work",
         sa.Column("idx", number, primary_key=True, autoincrement=False),
@@ -46,6 +55,5 @@ def upgrade() -> None:
     op.create_table(
         "log_checkpoints",
         sa.Column("size", number, primary_key=True, autoincrement=False),
-        sa.Column("tree", sa.LargeBinary, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
     )
