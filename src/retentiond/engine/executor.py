@@ -190,6 +190,7 @@ def _act(means: Means, batch: OpenBatch, free: Sequence[int], role: Role, notes:
     def note(body: bytes) -> None:
         means.log.note(batch, body)
         notes.append(body)
+        failpoint("noted")
 
     def attempt() -> list[Answer]:
         permit = Permit(
