@@ -14,6 +14,9 @@ from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.database import open_database, translated
 from retentiond.errors import AuditError, StateError
 
+ANCHORS = "anchors"
+"""The folder of the anchors' receipts in the state directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:

@@ -18,12 +18,13 @@ from support.stamper import Stamper, stamping
 from support.witness import Witness, serving
 from support.workbench import Workbench
 
+from retentiond import failpoint
 from retentiond.anchor import receipts
 from retentiond.anchor.reading import notes_of
+from retentiond.audit import begin_generation
 from retentiond.audit.note import VerifierKey
-from retentiond.engine import failpoint
 from retentiond.engine.anchoring import Anchoring, anchor, anchor_problems, coverage_of, due_types, late_anchors
-from retentiond.engine.evidence import open_evidence
+from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.errors import AuditError
 
 FILE = "anchors: [{type: file, path: foreign/checkpoints}]"
@@ -300,3 +301,18 @@ def test_a_bug_in_an_anchor_is_told_after_the_run_was_made(bench: Workbench, mon
     assert bench.leads() == set()
     assert [type(bug) for bug in report.bugs] == [ZeroDivisionError]
     assert report.exit_status == 3
+
+
+def test_a_log_that_is_begun_anew_is_anchored_anew_and_the_old_receipts_lie_with_the_old_log(bench: Workbench) -> None:
+    bench.run()
+    file = bench.folder / "settings.yaml"
+    file.write_text(
+        file.read_text().replace("retentiond/test", "retentiond/second").replace("foreign/checkpoints", "foreign/second")
+    )
+    folder = begin_generation(log_place(bench.workplace().settings))
+    bench.approve()
+    assert coverage_of(bench.workplace().settings).covered == 0
+    report = bench.run()
+    assert report.anchoring is not None
+    assert (report.anchoring.troubles, report.anchoring.coverage.types) == ((), ("file",))
+    assert len(list((folder / "anchors").glob("*-file"))) == 1
