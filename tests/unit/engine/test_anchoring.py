@@ -258,6 +258,11 @@ def test_each_kind_of_receipt_finds_a_log_that_was_rewritten(everybody: Everybod
     settings = bench.workplace().settings
     for file in kept.glob("[0-9]*"):
         assert len(anchor_problems(settings, shown=[file])) == 1, file
+    (stamp,) = kept.glob("*-rfc3161")
+    (checkpoint,) = kept.glob("*-checkpoint")
+    (tmp_path / "state" / "anchors").mkdir()
+    (tmp_path / "state" / "anchors" / checkpoint.name).write_bytes(checkpoint.read_bytes())
+    assert "stamps what tells another history" in anchor_problems(settings, shown=[stamp])[0]
     troubles = {one.type: one for one in anchored(bench).handed}
     assert {kind for kind, one in troubles.items() if one.contradicts} == {"file", "s3", "witness"}
     assert troubles["mail"].trouble is None  # only the auditor can tell, who has the mails
