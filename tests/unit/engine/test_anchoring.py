@@ -21,9 +21,10 @@ from support.workbench import Workbench
 from retentiond import failpoint
 from retentiond.anchor import receipts
 from retentiond.anchor.reading import notes_of
+from retentiond.audit import begin_generation
 from retentiond.audit.note import VerifierKey
 from retentiond.engine.anchoring import Anchoring, anchor, anchor_problems, coverage_of, due_types, late_anchors
-from retentiond.engine.evidence import open_evidence
+from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.errors import AuditError
 
 FILE = "anchors: [{type: file, path: foreign/checkpoints}]"
@@ -257,6 +258,11 @@ def test_each_kind_of_receipt_finds_a_log_that_was_rewritten(everybody: Everybod
     settings = bench.workplace().settings
     for file in kept.glob("[0-9]*"):
         assert len(anchor_problems(settings, shown=[file])) == 1, file
+    (stamp,) = kept.glob("*-rfc3161")
+    (checkpoint,) = kept.glob("*-checkpoint")
+    (tmp_path / "state" / "anchors").mkdir()
+    (tmp_path / "state" / "anchors" / checkpoint.name).write_bytes(checkpoint.read_bytes())
+    assert "stamps what tells another history" in anchor_problems(settings, shown=[stamp])[0]
     troubles = {one.type: one for one in anchored(bench).handed}
     assert {kind for kind, one in troubles.items() if one.contradicts} == {"file", "s3", "witness"}
     assert troubles["mail"].trouble is None  # only the auditor can tell, who has the mails
@@ -300,3 +306,18 @@ def test_a_bug_in_an_anchor_is_told_after_the_run_was_made(bench: Workbench, mon
     assert bench.leads() == set()
     assert [type(bug) for bug in report.bugs] == [ZeroDivisionError]
     assert report.exit_status == 3
+
+
+def test_a_log_that_is_begun_anew_is_anchored_anew_and_the_old_receipts_lie_with_the_old_log(bench: Workbench) -> None:
+    bench.run()
+    file = bench.folder / "settings.yaml"
+    file.write_text(
+        file.read_text().replace("retentiond/test", "retentiond/second").replace("foreign/checkpoints", "foreign/second")
+    )
+    folder = begin_generation(log_place(bench.workplace().settings))
+    bench.approve()
+    assert coverage_of(bench.workplace().settings).covered == 0
+    report = bench.run()
+    assert report.anchoring is not None
+    assert (report.anchoring.troubles, report.anchoring.coverage.types) == ((), ("file",))
+    assert len(list((folder / "anchors").glob("*-file"))) == 1
