@@ -25,10 +25,14 @@ SECRET = 32
 NONCE = 12
 KEK_CREDENTIAL = "retentiond-kek"
 SEED_CREDENTIAL = "retentiond-signing-seed"
+KEYS = "keys"
+"""The folder of keys in the state directory."""
 KEK = "kek"
 KEK_NEXT = "kek.next"
 """The wrapping key to come, while the epochs are wrapped anew."""
 SHREDDING = "shredding"
+NEXT = "next"
+"""What the file of an epoch is called that was wrapped for a credential to come; the first start that has it takes it over."""
 
 
 _EPOCH = re.compile(r"epoch-[0-9]+-[0-9]+")
@@ -56,7 +60,7 @@ def open_keys(state: Path, origin: str, year: int, *, make: bool) -> Keys:
     `retentiond-signing-seed`) where these are handed over, otherwise from files of mode 0600. Raises `AuditError` where a key
     is missing, readable by others or does not fit.
     """
-    folder = state / "keys"
+    folder = state / KEYS
     if make:
         _make_folder(folder)
     _refuse_open_folder(folder)
@@ -92,9 +96,7 @@ def refuse_shredding(keys: Keys, kid: str, new_kek: bytes | None) -> None:
         raise ConfigurationError(f"There is no epoch {kid}; there are: {', '.join(one.kid for one in keys.epochs)}.")
     handed_over = _credential(KEK_CREDENTIAL) is not None
     if not handed_over and new_kek is not None:
-        raise ConfigurationError(
-            "The wrapping key is a file of the state directory and exchanged by itself; leave --new-kek out."
-        )
+        raise ConfigurationError("The wrapping key is a file in the state directory, exchanged by itself; leave --new-kek out.")
     if handed_over and new_kek is None:
         raise ConfigurationError(
             f"The wrapping key is the systemd credential {KEK_CREDENTIAL}, which no service can exchange; with it, a copy of a "
@@ -121,7 +123,8 @@ def shred_epoch(keys: Keys, kid: str, origin: str, new_kek: bytes | None) -> Non
         failpoint("kek-made")
         for epoch in keys.epochs:
             if epoch.kid != kid:
-                _write(keys.folder / f"epoch-{epoch.kid}", _wrapped(epoch.secret, fresh, origin, epoch.kid))
+                state = "epoch" if new_kek is None else NEXT
+                _write(keys.folder / f"{state}-{epoch.kid}", _wrapped(epoch.secret, fresh, origin, epoch.kid))
                 failpoint("epoch-rewrapped")
         if new_kek is None:
             _destroy(keys.folder / KEK)
@@ -183,10 +186,15 @@ def _wrapped(secret: bytes, wrapping: bytes, origin: str, kid: str) -> bytes:
 
 def _epoch(file: Path, wrapping: Sequence[bytes], origin: str) -> EpochKey:
     kid = file.name.removeprefix("epoch-")
-    blob = _stored(file, length=NONCE + SECRET + 16)
-    for key in wrapping:
-        with suppress(InvalidTag):
-            return EpochKey(kid, AESGCM(key).decrypt(blob[:NONCE], blob[NONCE:], lp("retentiond/wrap/1", origin, kid)))
+    following = file.with_name(f"{NEXT}-{kid}")
+    for candidate in (file, following) if following.exists() else (file,):
+        blob = _stored(candidate, length=NONCE + SECRET + 16)
+        for key in wrapping:
+            with suppress(InvalidTag):
+                secret = AESGCM(key).decrypt(blob[:NONCE], blob[NONCE:], lp("retentiond/wrap/1", origin, kid))
+                if candidate is following:
+                    following.rename(file)
+                return EpochKey(kid, secret)
     raise AuditError(
         f"The key {file} cannot be unwrapped: the wrapping key, or `origin` in the settings, is another one. Restore it."
     )

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from retentiond.audit.batch import Intent, OpenBatch
+from retentiond.audit.generation import came_after, forget_mark
 from retentiond.audit.handle import commitments, items, packed_pairs
 from retentiond.audit.keys import (
     Keys,
@@ -66,6 +68,8 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
                 # Locked: a commit of a killed writer that is still under way on the server is waited for, and seen.
                 begun = stored_tree(connection, lock=True).size > 0
                 used = _newest_kid(connection)
+            if not begun:
+                _refuse_second(place)
             log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
             if not begun:
                 log.begin(now, software)
@@ -87,17 +91,18 @@ class DeletionLog:
         self._numbers = itertools.count(1)
         self.cleared = True
 
+    @property
+    def origin(self) -> str:
+        """The log's name, which is its own in the world."""
+        return self._place.origin
+
     def begin(self, now: datetime, software: str) -> None:
         """Write the first entry of a new log, and its verifier key beside it."""
-        if self._place.last_signed.exists():
-            raise AuditError(
-                f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
-                f"Restore the log; or, if it is lost for good, begin another under a new `origin` in a new state directory."
-            )
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
         failpoint("key-beside")
-        self.event("log-start", now, origin=self._place.origin, generation=1, vkey=key, software=software)
+        self.event("log-start", now, origin=self._place.origin, vkey=key, software=software, **came_after(self._place.state))
+        forget_mark(self._place.state)
 
     def check_beginning(self) -> None:
         """Raise `AuditError` where the log was begun under another name or another signing key."""
@@ -157,6 +162,11 @@ class DeletionLog:
             return None if index is None else moment(_leaf(connection, index)["at"])
 
     @property
+    def keys_folder(self) -> Path:
+        """Where the keys lie that are no credentials."""
+        return self._keys.folder
+
+    @property
     def epochs(self) -> tuple[str, ...]:
         """The names of the epochs whose keys are there, oldest first; the last one is in use."""
         return tuple(epoch.kid for epoch in self._keys.epochs)
@@ -174,7 +184,8 @@ class DeletionLog:
             if signed.size > tree.size or signed.size < known.size:
                 raise AuditError(
                     f"The deletion log has {tree.size} entries, signed up to {known.size}, but {self._place.last_signed} has "
-                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one."
+                    f"{signed.size}: one of them was rolled back or exchanged. Restore the newer one; if it is lost for good, "
+                    f"begin another under a new `origin`: `retentiond audit generation`."
                 )
             if regrown(connection, known, signed.size).root() != signed.root:
                 raise AuditError(f"The deletion log differs from what was signed in {self._place.last_signed}.")
@@ -206,12 +217,29 @@ class DeletionLog:
         leaf = event_leaf("intent", now, fields)
         with _written(), self._engine.begin() as connection:
             index = self._append(connection, [leaf], now)
-            batch = OpenBatch(number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden))
+            batch = OpenBatch(
+                number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden), fields["items"]
+            )
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
             place = str(intent.target)
             connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
             connection.execute(sa.insert(work).values(idx=index, body=body))
         return batch
+
+    def note(self, batch: OpenBatch, body: bytes) -> None:
+        """Keep `body` with the open batch, after what was noted before; durable when this returns.
+
+        Raises `AuditError` where the batch is not open (any more), or the log cannot be written.
+        """
+        with _written(), self._engine.begin() as connection:
+            stored = connection.execute(sa.select(work.c.body).where(work.c.idx == batch.index)).scalar_one_or_none()
+            if stored is None:
+                raise AuditError(f"The batch {batch.batch} is not open; nothing was noted.")
+            secret, bound_to = work_key(self._keys.folder, make=False), f"{self._place.origin} {batch.index}"
+            known = OpenBatch.unpacked(batch.index, unsealed(secret, as_bytes(stored), bound_to))
+            noted = replace(known, notes=(*known.notes, body))
+            again = sealed(secret, noted.packed(), bound_to)
+            connection.execute(sa.update(work).where(work.c.idx == batch.index).values(body=again))
 
     def conclude(self, batch: OpenBatch, outcomes: Sequence[Outcome], now: datetime, *, resolved: bool = False) -> None:
         """Write down what became of each record of the batch, in order; `resolved` where that was found out after a crash.
@@ -275,13 +303,23 @@ class DeletionLog:
             self._clear_away()
         return checkpoint
 
+    def prunable(self, due: Callable[[datetime], bool], needed: Needed) -> Prunable:
+        """What `prune` would let go; changes nothing."""
+        with _written(), reading(self._place) as connection:
+            return prunable(connection, due, needed)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, pruned ones included."""
+        with _written(), self._engine.connect() as connection:
+            return stored_tree(connection).size
+
     def prune(self, rule: str, due: Callable[[datetime], bool], needed: Needed, now: datetime) -> Prunable:
         """Let go what the log's own `rule` (its id and version) says, as `prunable` finds it; signed entries tell of it before.
 
         Of approvals and holds those stay that are `needed`. After a crash it is simply done again.
         """
-        with _written(), reading(self._place) as connection:
-            found = prunable(connection, due, needed)
+        found = self.prunable(due, needed)
         if found.nothing:
             return found
         signed = self.checkpoint(now)
@@ -334,6 +372,10 @@ class DeletionLog:
         """A keyed digest of what decided about the record, 32 bytes."""
         return self._keys.epoch.fingerprint(target, ref)
 
+    def named(self, target: Target, refs: Sequence[RecordRef]) -> list[bytes]:
+        """Handle and fingerprint of each record, 64 bytes, in order."""
+        return self._keys.epoch.named(target, refs)
+
     def known_as(self, target: Target, ref: RecordRef) -> list[tuple[bytes, bytes]]:
         """Handle and fingerprint of the record under each epoch's key: a plan may have been made before the year turned."""
         return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
@@ -362,6 +404,15 @@ class DeletionLog:
             finally:
                 connection.close()
         self.cleared = not busy
+
+
+def _refuse_second(place: LogPlace) -> None:
+    """Raise `AuditError` where a log was signed here before: an empty one beside that is no new beginning."""
+    if place.last_signed.exists():
+        raise AuditError(
+            f"The deletion log is empty, but {place.last_signed} says that one was signed here. "
+            f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
+        )
 
 
 def _leaf(connection: sa.Connection, index: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retentiond.audit.arithmetic import ENTRIES
+from retentiond.audit.arithmetic import ENTRIES, kept_digest
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.stored import first_bundle, stored_leaves
 from retentiond.audit.tables import batches, bundles, kept
@@ -113,4 +113,9 @@ def prune_leaves(found: Prunable, rule: str) -> list[dict[str, Any]]:
     steps = [(OPENINGS, found.openings, {"batch": found.batches})] if found.batches else []
     if found.entries > found.first:
         steps.append((ENTRIES, found.entries, dict(found.counts)))
-    return [{"level": level, "from": found.first, "to": to, "rule": rule, "counts": counts} for level, to, counts in steps]
+    leaves: list[dict[str, Any]] = [
+        {"level": level, "from": found.first, "to": to, "rule": rule, "counts": counts} for level, to, counts in steps
+    ]
+    if leaves and leaves[-1]["level"] == ENTRIES:
+        leaves[-1]["kept"] = kept_digest(found.kept)
+    return leaves

@@ -9,7 +9,9 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.anchor import Coverage
 from retentiond.audit import Verification, Word
+from retentiond.engine.anchoring import late_anchors
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import (
     Clearance,
@@ -123,6 +125,8 @@ class StatusReport:
     """What persons still have to do."""
     remains: bool = False
     """True where the log's write-ahead file could not be cleared."""
+    covered: Coverage | None = None
+    """How far anchors cover the log; None where there is none yet, or it is not trustworthy."""
 
     @property
     def alive(self) -> bool:
@@ -155,6 +159,8 @@ class StatusReport:
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
+        if self.covered is not None:
+            found += late_anchors(self.workplace.settings, self.covered, self.at)
         found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
         if self.remains and self.last_run is not None and self.last_run.ended_at is not None:
             found.append(
@@ -225,7 +231,7 @@ def status_json(report: StatusReport) -> StatusJson:
         "heartbeat": {"at": stamp(beat.at), "pid": beat.pid, "state": beat.state} if beat else None,
         "rules": [_rule_json(report, place) for place in range(len(report.workplace.assignments))],
         "duties": duties_json(report.duties),
-        "log": verification_json(report.log) if report.log else None,
+        "log": verification_json(report.log, report.covered) if report.log else None,
     }
 
 
@@ -247,7 +253,7 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
     if report.log is None:
         yield "There is no deletion log yet."
     else:
-        yield from verification_text(report.log)
+        yield from verification_text(report.log, report.covered)
 
 
 _WAITS = {
