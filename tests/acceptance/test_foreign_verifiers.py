@@ -29,7 +29,7 @@ def exported(state: Path, folder: Path, older: int | None = None) -> Path:
     with read_log(place) as log:
         extra = {f"proof/{index}.tlog-proof": log.proof(index).encode() for index in PROVEN if index < log.newest.size}
         if older is not None:
-            extra[f"proof/{older}-{log.newest.size}.consistency"] = log.consistency(older).encode()
+            extra[f"proof/{older}-{log.newest.size}.consistency"] = log.consistency_file(older).encode()
         write_export(folder, log, VerifierKey.parse(vkey_of(state)), NOW, extra=extra)
     return folder
 
