@@ -1,6 +1,6 @@
 """A process that is killed, at every step of the executor and of the log, and at any moment: then log and world agree.
 
-The random moments are 40 for each kind of system, drawn from one seed. `KILLS=500 pytest -s -k any_moment` makes more, and
+The random moments are 20 for each kind of system, drawn from one seed. `KILLS=500 pytest -s -k any_moment` makes more, and
 `SEED=…` others; the figures are printed.
 """
 
@@ -39,7 +39,7 @@ LOGGING = (
 )
 """The failpoints within the log: written and not committed, between `last-signed` and its row, before old pages are cleared."""
 
-KILLS, SEED = int(os.environ.get("KILLS", "40")), int(os.environ.get("SEED", "20261124"))
+KILLS, SEED = int(os.environ.get("KILLS", "20")), int(os.environ.get("SEED", "20261124"))
 
 DUE, KEPT = 60, 20
 
@@ -191,7 +191,7 @@ class PostgresqlStateWorld(SqlWorld):
         self._server, self._name = server, url.database
         shown = url.render_as_string(hide_password=False)
         self.state = f"database: {shown}\n"
-        super().__init__(folder, sa.URL.create("sqlite", database=str(folder / "records.db")))
+        super().__init__(folder, sa.URL.create("sqlite", database=str(folder / "records.db")), "")
         server.execute(f"ALTER DATABASE {self._name} RENAME TO {self._name}_approved")
 
     def reset_state(self) -> None:
@@ -209,8 +209,8 @@ class PostgresqlStateWorld(SqlWorld):
 
 
 DATE_KINDS = {
-    "sqlite": "{column: created, kind: local-timestamp, zone: UTC}",
     "mysql": "{column: created, kind: local-timestamp, zone: UTC}",
+    "sqlite": "{column: created, kind: local-timestamp, zone: UTC}",
     "postgresql": "{column: created, kind: timestamp}",
 }
 
