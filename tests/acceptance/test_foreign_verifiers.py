@@ -1,10 +1,11 @@
-"""Programs of other makers accept an export of the deletion log, and refuse it when anything in it was changed.
+"""Programs of other makers, and the one in it, accept an export of the deletion log, and refuse it when anything was changed.
 
 They are handed the directory alone, with the key and the checkpoints that an auditor would have from before.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,10 +25,14 @@ PROVEN = (0, 5, 300)
 
 
 def exported(state: Path, folder: Path, older: int | None = None) -> Path:
-    """Export the log whose state directory is `state`, with proofs of `PROVEN`, and from the state of `older` entries."""
-    place = LogPlace(state, None, ORIGIN)
-    with read_log(place) as log:
-        extra = {f"proof/{index}.tlog-proof": log.proof(index).encode() for index in PROVEN if index < log.newest.size}
+    """Export the log whose state directory is `state`, with proofs of `PROVEN`, and from the state of `older` entries.
+
+    Entries that stay though those around them were pruned are proven one by one.
+    """
+    with read_log(LogPlace(state, None, ORIGIN)) as log:
+        stayed = [entry.index for entry in itertools.takewhile(lambda entry: entry.index < log.first, log.entries())]
+        proven = stayed or [index for index in PROVEN if index < log.newest.size]
+        extra = {f"proof/{index}.tlog-proof": log.proof(index).encode() for index in proven}
         if older is not None:
             extra[f"proof/{older}-{log.newest.size}.consistency"] = log.consistency_file(older).encode()
         write_export(folder, log, VerifierKey.parse(vkey_of(state)), NOW, extra=extra)
@@ -173,6 +178,22 @@ def test_it_refuses_as_far_as_it_looks(verifier: Verifier, workshop: Path, case:
     assert bool(said) == (what not in verifier.blind), said
 
 
-def test_it_accepts_an_export_without_the_entries_that_were_pruned(verifier: Verifier, workshop: Path, case: Case) -> None:
-    (case.export / "log/tile/entries/000").unlink()
-    assert verifier.look(workshop, case.export, case.vkey, case.held) == ""
+@pytest.fixture(scope="module")
+def pruned(original: Case, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The same log after its own rule let its first entries go."""
+    folder = tmp_path_factory.mktemp("pruned")
+    state = Path(shutil.copytree(original.export.parent / "state", folder / "state"))
+    with open_log(LogPlace(state, None, ORIGIN), NOW, "retentiond 0") as log:
+        log.prune("log@1", lambda _at: True, lambda _fields: True, NOW)
+    export = exported(state, folder / "export")
+    assert not (export / "log/tile/entries/000").exists()
+    assert (export / "proof/0.tlog-proof").exists()
+    shutil.copy(original.export / "proof/5.tlog-proof", export / "proof")
+    old = size_of(original.early)
+    with read_log(LogPlace(state, None, ORIGIN)) as log:
+        (export / f"proof/{old}-{log.newest.size}.consistency").write_text(log.consistency_file(old), encoding="utf-8")
+    return replace(original, export=export)
+
+
+def test_after_pruning_it_accepts_the_export_and_proofs_from_before(verifier: Verifier, workshop: Path, pruned: Case) -> None:
+    assert verifier.look(workshop, pruned.export, pruned.vkey, pruned.held) == ""

@@ -1,4 +1,4 @@
-"""Verifiers of other makers, set on an export: they read its files and nothing else, and share no code with retentiond."""
+"""Verifiers of other makers, and our own that stands alone, set on an export: they read its files and share no code with us."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +94,12 @@ def _aics_tlog(folder: Path, export: Path, vkey: str, held: Sequence[Path]) -> s
     return "\n".join(filter(None, said))
 
 
+def _verify_py(_folder: Path, export: Path, vkey: str, held: Sequence[Path]) -> str:
+    """The one file that is ours: it lies in the export, and Python's own library is all it has."""
+    checkpoints = [word for file in held for word in ("--checkpoint", file)]
+    return _said([sys.executable, "-I", "-S", export / "verify.py", export, "--vkey", vkey, *checkpoints])
+
+
 def _said(words: Sequence[object]) -> str:
     done = subprocess.run([str(word) for word in words], check=False, capture_output=True, text=True, timeout=120)
     return (done.stdout + done.stderr or "refused") if done.returncode else ""
@@ -114,4 +121,5 @@ AICS = Verifier(
     _aics_tlog,
     frozenset({"a bit of a proof", "a bit of a proof's entry", "another index in a proof", "a proof of another entry"}),
 )
-VERIFIERS = [METAMORPHIC, X_MOD, *([AICS] if AICS_TLOG else [])]
+VERIFY_PY = Verifier("verify.py", lambda _folder: True, _verify_py)
+VERIFIERS = [VERIFY_PY, METAMORPHIC, X_MOD, *([AICS] if AICS_TLOG else [])]
