@@ -8,7 +8,22 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from retentiond.report import answer, difference, duties, fate, holds, log, plan, requests, reviews, run, status, systems, taxes
+from retentiond.report import (
+    answer,
+    difference,
+    duties,
+    fate,
+    holds,
+    log,
+    plan,
+    replay,
+    requests,
+    reviews,
+    run,
+    status,
+    systems,
+    taxes,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
@@ -21,6 +36,9 @@ SHAPES: dict[str, Any] = {
     "`run --json`": run.RunJson,
     "An interrupted batch": run.ReconciledJson,
     "A step of a run": run.RunStepJson,
+    "`replay --json`": replay.ReplayJson,
+    "What came back": replay.ReturnedJson,
+    "A step of a replay": replay.RedoneJson,
     "`explain --json`": fate.ExplainJson,
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
@@ -84,7 +102,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
     shapes = {
         value
-        for module in (answer, difference, duties, fate, holds, log, plan, requests, reviews, run, status, systems, taxes)
+        for module in (answer, difference, duties, fate, holds, log, plan, replay, requests, reviews, run, status, systems, taxes)
         for name, value in vars(module).items()
         if name.endswith("Json")
     }
