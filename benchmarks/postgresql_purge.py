@@ -53,6 +53,7 @@ purpose: Messung
 basis: ["Art. 5(1)(e) GDPR"]
 notice: benchmark
 zone: Europe/Berlin
+valid_from: "2020-01-01"
 rules:
   - id: purge.records
     data_kind: {de: Datensätze, en: records}

@@ -10,12 +10,13 @@ from retentiond_sql.acting import Act, Actor, Records, RefusedError, Scene
 from retentiond_sql.deleting import take_parts
 from retentiond_sql.layout import Row
 from retentiond_sql.options import Anonymize, SqlConnection, SqlDataset
+from retentiond_sql.proving import Proving
 from retentiond_sql.rows import Key
 from retentiond_sql.strategies import UnreadableValueError, for_all, made_from_value
 from retentiond_sql.updating import look_again, update_rows
 
 
-class SqlAnonymizer(Anonymizer):
+class SqlAnonymizer(Proving, Anonymizer):
     """Anonymizes rows of one table, in the way that the data set's `anonymize` says."""
 
     def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
@@ -35,7 +36,7 @@ class SqlAnonymizer(Anonymizer):
         self._actor.close()
 
     def _anonymize(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._actor.on(refs)
+        return self._actor.on(refs, self.permit)
 
 
 def _done(row: Row) -> bool:

@@ -13,12 +13,13 @@ from retentiond_sql.deleting import delete_rows
 from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import Block, SqlConnection, SqlDataset
 from retentiond_sql.parts import chunks
+from retentiond_sql.proving import Proving
 from retentiond_sql.rows import Key, fetch
 from retentiond_sql.updating import look_again, update_rows
 from retentiond_sql.values import among, plain
 
 
-class SqlBlocker(Blocker):
+class SqlBlocker(Proving, Blocker):
     """Blocks rows of one table, and gives them back, in the way that the data set's `block` says."""
 
     def __init__(self, connection: SqlConnection, dataset: SqlDataset, target: Target) -> None:
@@ -36,12 +37,12 @@ class SqlBlocker(Blocker):
         self._actor.close()
 
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._acting(Action.BLOCK).on(refs)
+        return self._acting(Action.BLOCK).on(refs, self.permit)
 
     def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
         if self._block_options.flag and self._block_options.unflagged() is None:
             return super()._unblock(refs)
-        return self._acting(Action.UNBLOCK).on(refs)
+        return self._acting(Action.UNBLOCK).on(refs, self.permit)
 
     def _acting(self, action: Action) -> Actor:
         if action is not self._action:

@@ -125,8 +125,8 @@ class Layout:
     def read(self, raw: Sequence[Any], *, moved: bool) -> Row:
         """Read one row of `select`; raises `ConnectorError` where its key has no text form."""
         values = iter(raw)
-        key = self.key_values([next(values) for _ in self.options.key])
-        text = tuple(map(self._key_text, key, self.key_kinds))
+        raw_key = [next(values) for _ in self.options.key]
+        key, text = self.key_values(raw_key), self.key_text(raw_key)
         raw_dates = {name: next(values) for name in self.dates}
         deciding = {name: next(values) for name in self._deciding()}
         facts = {fact: fact_of(next(values), self.table.columns[name].type) for fact, name in self._fact_columns().items()}
@@ -167,6 +167,10 @@ class Layout:
             value.rstrip(" ") if kind is Kind.PADDED and isinstance(value, str) else value
             for value, kind in zip(raw, self.key_kinds, strict=True)
         )
+
+    def key_text(self, raw: Sequence[Any]) -> tuple[str, ...]:
+        """The key in its text form; raises `ConnectorError` where it has none."""
+        return tuple(map(self._key_text, self.key_values(raw), self.key_kinds))
 
     def _key_text(self, value: object, kind: Kind) -> str:
         text = to_text(value)

@@ -83,6 +83,11 @@ class SqlConnection(ConnectionOptions):
     copies: tuple[SurvivingCopy, ...] | None = None
     """Which copies outlive a delete in this system; absent means that nobody has said, which is what is then reported."""
 
+    receipts: Table | None = None
+    """A table in which each act leaves a receipt, in its own transaction; absent where a doubt is resolved by looking alone."""
+    transaction_ids: bool = False
+    """Whether PostgreSQL is asked, after a crash, what became of our transaction; needs no table, and no `receipts` beside it."""
+
     @field_validator("url")
     @classmethod
     def _without_password(cls, text: str) -> str:
@@ -102,6 +107,14 @@ class SqlConnection(ConnectionOptions):
         if backend != "sqlite" and not url.database:
             raise ValueError("the URL must name the database: postgresql://role@host/database")
         return text
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> Self:
+        if self.transaction_ids and sa.make_url(self.url).get_backend_name() != "postgresql":
+            raise ValueError("`transaction_ids` is known to PostgreSQL only; make a table and name it in `receipts`")
+        if self.transaction_ids and self.receipts is not None:
+            raise ValueError("say one of `receipts` and `transaction_ids`; receipts prove more, and for longer")
+        return self
 
     def address(self) -> sa.URL:
         """The URL with the driver this connector uses, still without a password."""

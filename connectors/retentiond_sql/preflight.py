@@ -12,6 +12,7 @@ from retentiond_sql.fitting import read_layout
 from retentiond_sql.layout import Layout
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, read_parts
+from retentiond_sql.proof import proof_findings
 from retentiond_sql.references import cascades, slow_references
 from retentiond_sql.related import related_findings, unaskable
 from retentiond_sql.rights import attempt, missing_rights, needs, sees_all_references
@@ -52,6 +53,7 @@ def preflight(
     if action is Action.UNBLOCK and dataset.block is not None:
         findings += unblocking_findings(layout, dataset.block)
     findings += missing_rights(for_rights, options, needs(layout, parts, action), target)
+    findings += proof_findings(connection, for_rights, options, target)
     findings += related_findings(connection, layout)
     findings += _slow(connection, layout, parts)
     findings += [finding for table in all_tables(layout, parts) for finding in triggers(connection, table, target)]

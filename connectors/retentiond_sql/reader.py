@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -20,6 +20,7 @@ from retentiond_sql.layout import Layout, Row
 from retentiond_sql.options import SqlConnection, SqlDataset
 from retentiond_sql.parts import PartTable, belongings, linked_values, read_parts
 from retentiond_sql.people import perhaps
+from retentiond_sql.plain import is_plain, reading
 from retentiond_sql.preflight import preflight
 from retentiond_sql.related import complete
 from retentiond_sql.rows import fetch
@@ -27,6 +28,9 @@ from retentiond_sql.session import Session
 
 PAGE = 1000
 """How many records are read at once; memory does not depend on how many there are."""
+
+Read = TypeVar("Read")
+Condition = sa.ColumnElement[bool]
 
 _CLOCKS = {
     "postgresql": sa.text("SELECT extract(epoch FROM clock_timestamp())"),
@@ -71,7 +75,7 @@ class SqlReader(Reader):
         layout = self._ready()
         layout.date(cutoff.by)
 
-        def wanted(table: sa.FromClause) -> sa.ColumnElement[bool]:
+        def wanted(table: sa.FromClause) -> Condition:
             condition = layout.before(table, cutoff)
             if awaiting is not Action.DELETE:
                 condition &= sa.not_(layout.anonymized(table))
@@ -79,6 +83,9 @@ class SqlReader(Reader):
                 condition &= sa.not_(layout.blocked(table))
             return condition
 
+        if is_plain(layout) and not self._dataset.parts:
+            yield from self._straight(reading(layout), cutoff, wanted)
+            return
         places = [moved for _, moved in layout.places() if not (moved and awaiting is Action.BLOCK)]
         walks = [self._walk(moved, cutoff.by, wanted, lambda ref: cutoff.admits(ref.dates)) for moved in places]
 
@@ -162,10 +169,31 @@ class SqlReader(Reader):
         self,
         moved: bool,
         by: str | None,
-        wanted: Callable[[sa.FromClause], sa.ColumnElement[bool]],
+        wanted: Callable[[sa.FromClause], Condition],
         admits: Callable[[RecordRef], bool],
     ) -> Iterator[Row]:
-        """Yield the wanted rows of one table in order, by keyset: each page begins after the last row of the one before."""
+        """Yield the wanted rows of one table in order."""
+        for rows in self._turn(
+            moved, by, wanted, lambda at, layout, raw: complete(at, layout, [layout.read(row, moved=moved) for row in raw])
+        ):
+            # The database was asked for too much rather than too little; what is exact is decided here.
+            yield from (row for row in rows if admits(row.ref))
+
+    def _straight(
+        self, read: Callable[[Sequence[Any]], list[RecordRef]], cutoff: Cutoff, wanted: Callable[[sa.FromClause], Condition]
+    ) -> Iterator[Sequence[RecordRef]]:
+        """Yield the records before the cutoff, oldest first, where they all lie in one table and are told by their rows."""
+        for refs in self._turn(False, cutoff.by, wanted, lambda _at, _layout, raw: read(raw)):
+            yield [ref for ref in refs if cutoff.admits(ref.dates)]
+
+    def _turn(
+        self,
+        moved: bool,
+        by: str | None,
+        wanted: Callable[[sa.FromClause], Condition],
+        read: Callable[[sa.Connection, Layout, Sequence[Any]], list[Read]],
+    ) -> Iterator[list[Read]]:
+        """Yield the wanted rows of one table page by page, by keyset: each begins after the last row of the one before."""
         position: tuple[Any, ...] | None = None
         while True:
             with self._session.reading() as connection:
@@ -175,9 +203,8 @@ class SqlReader(Reader):
                 if position is not None:
                     query = query.where(layout.after(table, by, position))
                 raw = connection.execute(query.order_by(*layout.order(table, by)).limit(PAGE)).all()
-                rows = complete(connection, layout, [layout.read(row, moved=moved) for row in raw])
-            # The database was asked for too much rather than too little; what is exact is decided here.
-            yield from (row for row in rows if admits(row.ref))
+                page = read(connection, layout, raw)
+            yield page
             if len(raw) < PAGE:
                 return
             position = layout.position(raw[-1], by)

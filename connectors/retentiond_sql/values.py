@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -42,6 +42,9 @@ class Kind(StrEnum):
 
 
 _INTEGERS = {"sqlite": range(-(2**63), 2**63), "postgresql": range(-(2**63), 2**63), "mysql": range(-(2**63), 2**64)}
+
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 def kind_of(column_type: sa.types.TypeEngine[Any], dialect: str) -> Kind | None:
@@ -182,9 +185,25 @@ def among(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[ob
 
     The first half is what an index can serve, the second what makes it exact.
     """
+    numbers = whole_numbers(rows) if dialect == "postgresql" and len(columns) == 1 else None
+    if numbers is not None:
+        return among_numbers(columns[0], numbers)
     found = _within(columns, rows)
     exact = _exactly(columns, rows, dialect)
     return found if exact is None else found & exact
+
+
+def whole_numbers(rows: Collection[Sequence[object]]) -> list[int] | None:
+    """The values, where each row is one whole number that PostgreSQL's `bigint` holds; else None."""
+    numbers = [row[0] for row in rows]
+    fit = all(type(value) is int and _SMALLEST <= value <= _LARGEST for value in numbers)
+    return cast("list[int]", numbers) if fit else None
+
+
+def among_numbers(column: sa.ColumnElement[Any], numbers: Iterable[int | str]) -> sa.ColumnElement[bool]:
+    """True where a column of PostgreSQL is one of these whole numbers, which are sent as one value however many they are."""
+    values = sa.bindparam("among", "{" + ",".join(map(str, numbers)) + "}", Native, unique=True)
+    return column == sa.any_(sa.cast(values, sa.ARRAY(sa.BigInteger)))
 
 
 def alike(columns: Sequence[sa.ColumnElement[Any]], rows: Collection[Sequence[object]], dialect: str) -> sa.ColumnElement[bool]:

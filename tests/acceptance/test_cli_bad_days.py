@@ -185,7 +185,7 @@ def test_a_guard_that_refuses_is_told_and_nothing_runs(office: Office) -> None:
 def test_a_log_that_was_tampered_with_stops_everything_with_status_5(office: Office, words: list[str]) -> None:
     _approved(office)
     with closing(sqlite3.connect(office.state / "log.db")) as connection, connection:
-        connection.execute("UPDATE log_leaves SET leaf = CAST(replace(CAST(leaf AS TEXT), 'staff-1', 'staff-2') AS BLOB)")
+        connection.execute("UPDATE log_bundles SET entries = CAST(replace(CAST(entries AS TEXT), 'staff-1', 'staff-2') AS BLOB)")
     done = office.run(*words, status=5)
     assert _sentence(done.stdout + done.stderr)
     assert office.letters() == KEYS

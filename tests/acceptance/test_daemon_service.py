@@ -195,7 +195,7 @@ def test_killed_in_the_middle_it_finds_out_at_the_next_start_what_it_had_done(tm
 
 CRASH = """
 import os, signal, sys
-from retentiond.engine import failpoint
+from retentiond import failpoint
 
 def die(name):
     if name == "acted":

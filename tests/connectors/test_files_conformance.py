@@ -93,6 +93,7 @@ class Written(FilesWorld):
             "quiet_minutes": 0,
         }
         self.gaps = {
+            Gap.RECEIPTS: "a file system keeps no note in the act of unlinking",
             Gap.ANONYMIZE: "whole files cannot be anonymized",
             Gap.DAY: "the file system tells instants only",
             Gap.UNDATED: "every file was written at some time",
@@ -136,6 +137,7 @@ class Named(Written):
         super().__init__(folder)
         self.options = {**self.options, "source": {"from": "name", "pattern": "export*_%Y-%m-%d.csv"}}
         self.gaps = {
+            Gap.RECEIPTS: "a file system keeps no note in the act of unlinking",
             Gap.ANONYMIZE: "whole files cannot be anonymized",
             Gap.INSTANT: "these names tell days only",
             Gap.ODD_KEYS: "a name with a date in it is not odd",
@@ -168,6 +170,7 @@ class Lines(FilesWorld):
             "when_empty": "delete",
         }
         self.gaps = {
+            Gap.RECEIPTS: "a file system keeps no note in the act of unlinking",
             Gap.BLOCK: "only whole files can be blocked",
             Gap.DAY: "lines tell instants",
             Gap.WRITE_THROUGH: NO_READER_SESSION,

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from support import sql_world
 from support.services import DATABASES
 
-from retentiond.connector import Presence, Reader
+from retentiond.connector import Presence, Reader, TransientConnectorError
 from retentiond.testing import ConformanceKit, Gap, World
 from retentiond.testing.world import Key
 from retentiond_sql import connector
 from retentiond_sql.connect import open_engine
 from retentiond_sql.reader import SqlReader
+from retentiond_sql.receipts import create
 
 COLUMNS = (
     "closed_at {instant}, due_on {day}, name {text}, mail {text}, status {text}, paid {bool}, claimed {bool}, "
@@ -51,13 +52,14 @@ class SqlWorld(World):
     subject = "email"
     key_columns: ClassVar[Mapping[str, str]] = {"id": "INTEGER NOT NULL"}
     block: ClassVar[Mapping[str, Any]] = {"flag": {"blocked": True}}
+    proof: ClassVar[Mapping[str, Any]] = {"receipts": "retentiond_receipts"}
     fact: ClassVar[Mapping[str, Any]] = {"column": "paid"}
 
     def __init__(self, tables: sql_world.World) -> None:
         self.tables = tables
         self.refusing = False
         self.connector = connector
-        self.connection = {"url": tables.url.render_as_string(hide_password=False)}
+        self.connection = {"url": tables.url.render_as_string(hide_password=False), **self.proof}
         self.options = {
             "table": "customers",
             "key": list(self.key_columns),
@@ -77,7 +79,7 @@ class SqlWorld(World):
         }
         self.beside = [{**self.options, "only": {"claimed": True}}]
         keys = ", ".join(f"{name} {kind}" for name, kind in self.key_columns.items())
-        tables.do(f"CREATE TABLE payments ({keys})")
+        tables.do(f"CREATE TABLE payments ({keys})", create("retentiond_receipts"))
         for table in PLACES:
             tables.do(f"CREATE TABLE {table} ({keys}, {COLUMNS}, PRIMARY KEY ({', '.join(self.key_columns)}))")
 
@@ -149,6 +151,22 @@ class SqlWorld(World):
         for what, table in self.refusals():
             with self.tables.engine.begin() as connection:
                 connection.exec_driver_sql(REFUSALS[self.tables.kind].replace("{what}", what).replace("{table}", table))
+
+    def undo(self) -> None:
+        acted = set()
+
+        def act(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith(("DELETE", "UPDATE", "INSERT")):
+                acted.add(connection)
+
+        def commit(connection: sa.Connection) -> None:
+            if connection in acted:
+                sa.event.remove(sa.Engine, "before_cursor_execute", act)
+                sa.event.remove(sa.Engine, "commit", commit)
+                raise TransientConnectorError("Just before the commit the line was cut.", "lost-connection")
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", act)
+        sa.event.listen(sa.Engine, "commit", commit)
 
     def unreachable(self) -> None:
         nowhere = {
@@ -240,6 +258,12 @@ class Moved(SqlWorld):
         return keys
 
 
+class Numbered(Flagged):
+    """PostgreSQL is asked what became of a transaction, and no receipt is written."""
+
+    proof: ClassVar[Mapping[str, Any]] = {"transaction_ids": True}
+
+
 class Composed(SqlWorld):
     """Keys of two columns; blocked by a flag."""
 
@@ -274,7 +298,7 @@ class Grouped(Flagged):
 
 CASES: list[tuple[type[SqlWorld], str]] = [(kind, database) for kind in (Flagged, Moved) for database in DATABASES]
 # Keys of several columns, and fields, have tests of their own on each database.
-CASES += [(Composed, "sqlite"), (Grouped, "sqlite")]
+CASES += [(Composed, "sqlite"), (Grouped, "sqlite"), (Numbered, "postgresql")]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0].__name__}-{case[1]}")

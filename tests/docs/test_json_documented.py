@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from retentiond.report import (
+    anchors,
     answer,
     difference,
     duties,
@@ -25,6 +26,7 @@ from retentiond.report import (
     taxes,
 )
 
+MODULES = (anchors, answer, difference, duties, fate, holds, log, plan, replay, requests, reviews, run, status, systems, taxes)
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 SHAPES: dict[str, Any] = {
@@ -71,6 +73,9 @@ SHAPES: dict[str, Any] = {
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,
     "`audit verify --json`": log.VerificationJson,
+    "How far anchors reach": anchors.CoverageJson,
+    "`audit anchor --json`": anchors.AnchoringJson,
+    "What an anchor did": anchors.HandedJson,
     "`systems --json`": systems.SystemsJson,
     "A data set": systems.SystemJson,
     "`connectors --json`": systems.ConnectorsJson,
@@ -100,12 +105,7 @@ def test_the_table_lists_the_fields_in_the_order_they_are_written(heading: str) 
 
 
 def test_every_shape_that_a_module_defines_is_documented() -> None:
-    shapes = {
-        value
-        for module in (answer, difference, duties, fate, holds, log, plan, replay, requests, reviews, run, status, systems, taxes)
-        for name, value in vars(module).items()
-        if name.endswith("Json")
-    }
+    shapes = {value for module in MODULES for name, value in vars(module).items() if name.endswith("Json")}
     assert shapes == set(SHAPES.values())
 
 

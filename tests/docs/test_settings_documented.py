@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from retentiond.settings import Settings
@@ -23,7 +24,10 @@ def _leaves(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
         kinds = (field.annotation, *get_args(field.annotation))
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         named = f"{before}{name}"
-        if inner is None:
+        if get_origin(field.annotation) is tuple:
+            yield named, field.default
+            yield from _branches(field, f"{named}.")
+        elif inner is None:
             yield named, field.get_default(call_default_factory=True, validated_data={})
         elif get_origin(field.annotation) is dict:
             yield named, field.default
@@ -32,12 +36,22 @@ def _leaves(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, Any
             yield from _leaves(inner, f"{named}.")
 
 
+def _branches(field: FieldInfo, before: str) -> Iterator[tuple[str, Any]]:
+    """The settings of each kind that may stand in a list, under the kind's name; a secret is written the same everywhere."""
+    kinds = get_args(get_args(get_args(field.annotation)[0])[0])
+    assert len(kinds) > 1
+    for kind in kinds:
+        for name, inner in kind.model_fields.items():
+            if name != "type":
+                yield f"{before}{get_args(kind.model_fields['type'].annotation)[0]}.{name}", inner.default
+
+
 def _shown(value: Any) -> str:
     if value is PydanticUndefined:
         return "required"
     if value is None:
         return "none"
-    if value == {}:
+    if value in ({}, ()):
         return "empty"
     if isinstance(value, timedelta):
         return f"`P{value.days}D`"

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from retentiond import failpoint as points
 from retentiond.audit import read_log, verify_log
 from retentiond.connector.registry import connectors
-from retentiond.engine import failpoint as points
 from retentiond.engine.approval import approve_rule
 from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.engine.reconcile import reconcile
@@ -45,6 +45,8 @@ class World(Protocol):
     due: frozenset[tuple[str, ...]]
     kept: frozenset[tuple[str, ...]]
     target: Target
+    proves: bool
+    """Whether the system proves what it did, so that nothing is ever gone by nobody knows whose hand."""
 
     def reset(self) -> None:
         """Put every record back as it was, and the state as it was after the approval."""
@@ -150,6 +152,7 @@ def check_truth(world: World) -> None:
             else:
                 assert GONE & set(said), f"gone, and the log does not say so: {said}"
                 assert sum(outcome == "confirmed" for outcome in said) <= 1, said
+                assert not world.proves or "confirmed" in said, f"gone by our act, and the log does not say by whose: {said}"
         for key in world.kept:
             assert not log.find(world.target, key), "an entry about a record that had to stay"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from retentiond.audit.leaf import ALLOWED, TEXT, kind_of, moment, raw, raws, read_leaf
 from retentiond.audit.note import VerifierKey
+from retentiond.audit.tree import leaf_hash
 from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
 
 MOST_TOLD = 20
@@ -79,6 +80,8 @@ class Pruned:
     """Up to this index, without it, batches can no longer be opened."""
     entries: int = 0
     """Up to this index, without it, entries are gone."""
+    kept: dict[int, str] = field(default_factory=dict)
+    """By how far entries are gone, the digest over those that were kept."""
     shredded: set[str] = field(default_factory=set)
     """The epochs whose handles are gone."""
 
@@ -204,6 +207,7 @@ class Arithmetic:
                 self.pruned.openings = max(self.pruned.openings, fields["to"])
                 if fields["level"] == ENTRIES:
                     self.pruned.entries = max(self.pruned.entries, fields["to"])
+                    self.pruned.kept[fields["to"]] = fields["kept"]
             case "key" if (fields["what"], fields["op"]) == ("epoch", "shredding"):
                 self.pruned.shredded.add(fields["kid"])
 
@@ -254,3 +258,8 @@ ENTRIES = 2
 """The level of pruning at which entries go; at the one before only what opens them."""
 
 _PLAIN = {"how", "i", "n", "o", "rc"}
+
+
+def kept_digest(kept: Iterable[tuple[int, bytes]]) -> str:
+    """The digest (hex) over index and hash of the entries that stay when those around them go."""
+    return hashlib.sha256(b"".join(index.to_bytes(8) + leaf_hash(leaf) for index, leaf in kept)).hexdigest()

@@ -70,11 +70,16 @@ class OpenBatch:
     """Handle and identity of each record, as far as they are known already; empty after a restart."""
     hidden: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
     """Their commitments, likewise."""
+    items: str = ""
+    """The digest (hex) over the batch, as it stands in its intent."""
+    notes: tuple[bytes, ...] = field(default=(), repr=False)
+    """What the connector noted before each of its commits, in order."""
 
     def packed(self) -> bytes:
         """What a later process needs to look the batch up and conclude it."""
         records = [[list(ref.key), ref.fingerprint, list(ref.identity), ref.rows] for ref in self.records]
         body = {"batch": self.batch, "intent": self.intent.fields, "salt": text(self.salt), "kid": self.kid, "records": records}
+        body |= {"items": self.items, "notes": [text(note) for note in self.notes]}
         return json.dumps(body, separators=(",", ":")).encode()
 
     @classmethod
@@ -91,4 +96,6 @@ class OpenBatch:
             ),
             salt=raw(fields["salt"]),
             kid=fields["kid"],
+            items=fields.get("items", ""),
+            notes=tuple(raw(note) for note in fields.get("notes", ())),
         )

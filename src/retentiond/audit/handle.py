@@ -61,6 +61,10 @@ class EpochKey:
         """A keyed digest of what decided about the record, 32 bytes; differs after any such change."""
         return keyed(self.secret)(lp("retentiond/decided/1", target.system, target.dataset, lp(*ref.key), ref.fingerprint))
 
+    def named(self, target: Target, refs: Sequence[RecordRef]) -> list[bytes]:
+        """Handle and fingerprint of each record, 64 bytes, in order."""
+        return [self.handle(target, ref.key) + self.fingerprint(target, ref) for ref in refs]
+
     def identity(self, target: Target, ref: RecordRef) -> bytes:
         """A keyed digest of what never changes in the record's life; empty where the data set declares nothing such."""
         return self.pairs(target, [ref])[0][1]

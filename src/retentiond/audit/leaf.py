@@ -31,11 +31,18 @@ KINDS: Mapping[str, frozenset[str]] = {
     "intent": frozenset({*_BATCH, "batch", "kid", "count", "items", "due"}),
     "concluded": frozenset({"batch", "count", "counts"}),
     "key": frozenset({"what", "op"}),
+    "prune": frozenset({"level", "from", "to", "rule", "counts", "size", "root"}),
+    "anchor": frozenset({"type", "size", "root", "digest"}),
     "restore": frozenset({"scope", "system", "backup_at", "counts"}),
 }
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaves`."""
 
-OPTIONAL: Mapping[str, frozenset[str]] = {"concluded": frozenset({"resolved"}), "key": frozenset({"kid", "vkey"})}
+OPTIONAL: Mapping[str, frozenset[str]] = {
+    "concluded": frozenset({"resolved"}),
+    "key": frozenset({"kid", "vkey"}),
+    "prune": frozenset({"kept"}),
+    "log-start": frozenset({"prev_origin", "prev_size", "prev_root"}),
+}
 
 ALLOWED: Mapping[OutcomeKind, frozenset[How]] = {
     OutcomeKind.CONFIRMED: CLAIMS,

@@ -105,7 +105,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     name, _, encoded = line.removeprefix(MARK).partition(" ")
     try:
         raw = base64.b64decode(encoded, validate=True)
-    except ValueError:
+    except ValueError:  # also raised for letters that are not ASCII
         raw = b""
     spelt_so = base64.b64encode(raw).decode() == encoded  # base64 can spell one value in several ways
     if not line.startswith(MARK) or not name or not spelt_so or len(raw) < 5:  # noqa: PLR2004 - an id and something behind it

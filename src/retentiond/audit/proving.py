@@ -30,8 +30,8 @@ def newest(connection: sa.Connection) -> Signed:
     """The newest checkpoint; raises `StateError` where none was signed yet."""
     found = newest_note(connection)
     if found is None:
-        raise AuditError(
-            "Nothing of the deletion log was signed yet, so nothing can be proven; run `retentiond audit checkpoint`."
+        raise StateError(
+            "Nothing of the deletion log is signed yet, so nothing can be proven; run `retentiond audit checkpoint`."
         )
     return Signed(*found)
 

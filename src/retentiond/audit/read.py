@@ -14,10 +14,21 @@ from retentiond.audit.handle import SIZE
 from retentiond.audit.keys import Keys, open_keys
 from retentiond.audit.leaf import kind_of, moment, read_leaf
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.proving import Opening, consistency, inclusion, newest, notes, opening
-from retentiond.audit.stored import PAGE, as_bytes, first_bundle, stored_bundle, stored_leaves, stored_tile, stored_tree
+from retentiond.audit.proving import Opening, Signed, consistency, inclusion, newest, notes, opening
+from retentiond.audit.stored import (
+    PAGE,
+    as_bytes,
+    first_bundle,
+    stored_bundle,
+    stored_leaves,
+    stored_tile,
+    stored_tree,
+    tile_hashes,
+    tree_at,
+)
 from retentiond.audit.tables import batches, work
 from retentiond.audit.tile import WIDTH
+from retentiond.audit.tree import consistency_proof
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.model.record import Target
 
@@ -58,6 +69,14 @@ class LogReader:
     def open_batches(self) -> int:
         """How many batches are in doubt."""
         return int(self._connection.execute(sa.select(sa.func.count()).select_from(work)).scalar_one())
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root over the first `size` entries; None where there are fewer."""
+        return tree_at(self._connection, size).root() if size <= self.size else None
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The hashes which prove that the first `old` entries are the beginning of the first `new` ones (RFC 6962)."""
+        return consistency_proof(old, new, tile_hashes(self._connection))
 
     def entries(
         self, start: int = 0, limit: int | None = None, kind: str | None = None, rule: str | None = None, run: str | None = None
@@ -111,9 +130,19 @@ class LogReader:
         """The proof file of one entry against the newest checkpoint; raises `AuditError` where there can be none (yet)."""
         return inclusion(self._connection, index, newest(self._connection))
 
-    def consistency(self, old: int) -> str:
+    def consistency_file(self, old: int) -> str:
         """The consistency file from an older state to the newest checkpoint; raises `ConfigurationError` where there is none."""
         return consistency(self._connection, old, newest(self._connection))
+
+    @property
+    def newest(self) -> Signed:
+        """The newest checkpoint; raises `StateError` where nothing was signed yet."""
+        return newest(self._connection)
+
+    @property
+    def shredded(self) -> tuple[str, ...]:
+        """The epochs whose keys were destroyed, as the log tells it."""
+        return tuple(entry.fields["kid"] for entry in self.entries(kind="key") if entry.fields["op"] == "shredded")
 
     def notes(self) -> Mapping[int, str]:
         """Every checkpoint that was signed, by its size."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retentiond.audit.arithmetic import Arithmetic, Problems, Word
+from retentiond.audit.arithmetic import Arithmetic, Problems, Word, kept_digest
 from retentiond.audit.beside import Beside, Unlooked
 from retentiond.audit.growth import grow, leaf_hashes, parted
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
@@ -106,9 +106,10 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
         beside = Beside(connection, problems) if full else Unlooked()
         history = _History(signed, problems)
         batches = Arithmetic(problems, beside, signed.keys(), place.origin, key, begin)
+        digest = ""
         growing = _Growing(connection, history, problems)
         try:
-            _take_pruned(connection, begin, growing, batches, problems)
+            digest = _take_pruned(connection, begin, growing, batches, problems)
             for expected, (n, bundle) in enumerate(stored_bundles(connection), start=begin // WIDTH):
                 if n != expected:
                     problems.add(f"Bundle {expected}, with the entries from {expected * WIDTH} on, is missing.")
@@ -128,6 +129,8 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
         if batches.pruned.entries < begin:
             problems.add(f"The entries before {begin} are gone, and the log tells of no pruning so far.")
+        elif begin and batches.pruned.kept.get(begin) != digest:
+            problems.add("Of the entries that were kept when others were pruned, some are gone, or others are there.")
         beside.end(batches.pruned)
     for size, (_, what) in signed.items():
         if size > tree.size:
@@ -148,9 +151,10 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
     )
 
 
-def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batches: Arithmetic, problems: Problems) -> None:
-    """Go through what was pruned by the hashes that stay, and look at the entries that were kept."""
+def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batches: Arithmetic, problems: Problems) -> str:
+    """Go through what was pruned by the hashes that stay, and look at the entries that were kept; the digest over these."""
     still = {row.idx: as_bytes(row.leaf) for row in connection.execute(sa.select(kept).order_by(kept.c.idx))}
+    digest = kept_digest(still.items())
     for n in range(begin // WIDTH):
         hashes = parted(stored_tile(connection, 0, n))
         growing.add(hashes)
@@ -161,6 +165,7 @@ def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batch
             batches.take(index, [leaf])
     if still:
         problems.add(f"Entry {min(still)} is kept apart, though nothing around it was pruned.")
+    return digest
 
 
 @dataclass(slots=True)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from retentiond.audit import LogReader, read_log
+from retentiond.cli.proving import checkpoint, prove
+from retentiond.cli.pruning import generation, prune, rotate, shred
 from retentiond.cli.session import settings_of, target_of
 from retentiond.cli.terminal import note, say, say_json
-from retentiond.cli.verification import verified
+from retentiond.cli.verification import refuse_untrustworthy, verified
 from retentiond.connector.registry import bind
 from retentiond.connector.registry import connectors as installed
-from retentiond.engine.evidence import log_place
+from retentiond.daemon.clock import utc_now
+from retentiond.engine.anchoring import anchor as hand_over
+from retentiond.engine.anchoring import coverage_of, due_types
+from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.errors import ConfigurationError
 from retentiond.model.record import Target
+from retentiond.report.anchors import anchoring_json, anchoring_text
 from retentiond.report.log import (
     Trace,
     entries_text,
@@ -34,6 +41,13 @@ LARGEST = 2**31 - 1
 """No log has so many entries; a larger number is a slip, and more than the store can count."""
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the deletion log.")
+
+audit.command("prove")(prove)
+audit.command("checkpoint")(checkpoint)
+audit.command("prune")(prune)
+audit.command("rotate")(rotate)
+audit.command("shred")(shred)
+audit.command("generation")(generation)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 
@@ -104,12 +118,47 @@ def verify(
         str | None,
         typer.Option(metavar="KEY", help="The log's verifier key as you were given it; otherwise the one in the state."),
     ] = None,
+    elsewhere: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint kept elsewhere, to be found in the log; repeatable."),
+    ] = None,
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A receipt kept outside: anchor file, mail, time stamp …; may be given more than once."
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also compare what finds and opens records with the entries.")] = False,
     json: Json = False,
 ) -> None:
-    """Recompute the whole log and check it against its signed checkpoint. Exit status 5 where it is not trustworthy."""
-    found = verified(settings_of(context), vkey)
+    """Recompute the whole log, check it against its signatures and anchors. Exit status 5 where it is not trustworthy."""
+    settings = settings_of(context)
+    found = verified(settings, vkey, elsewhere or (), anchor or (), full=full)
+    covered = coverage_of(settings) if found.in_order else None
     if json:
-        say_json(verification_json(found))
+        say_json(verification_json(found, covered))
     else:
-        say(verification_text(found))
+        say(verification_text(found, covered))
     raise typer.Exit(UNTRUSTWORTHY if found.problems else 0)
+
+
+@audit.command("anchor")
+def anchor(
+    context: typer.Context,
+    now: Annotated[bool, typer.Option("--now", help="Hand it also to those who took one within the last day.")] = False,
+    json: Json = False,
+) -> None:
+    """Hand the log's newest checkpoint to the anchors of the settings. Exit status 5 where one of them contradicts the log."""
+    settings = settings_of(context)
+    if not settings.anchors:
+        raise ConfigurationError(
+            "The settings name no anchor, so there is nobody to hand a checkpoint to. Add one under `anchors`."
+        )
+    with open_evidence(settings, utc_now()) as evidence:
+        refuse_untrustworthy(evidence)
+        done = hand_over(settings, evidence.log, utc_now, types=None if now else due_types(settings, utc_now()))
+    if json:
+        say_json(anchoring_json(done))
+    else:
+        say(anchoring_text(done))
+    raise typer.Exit(UNTRUSTWORTHY if done.contradicted else 1 if done.troubles else 0)

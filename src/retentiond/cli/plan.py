@@ -10,7 +10,7 @@ import typer
 
 from retentiond.audit import ephemeral_handles
 from retentiond.cli.session import moment_of, regular_file, settings_of
-from retentiond.cli.state import approved_digests, registers_of
+from retentiond.cli.state import approved_digests, covered, registers_of
 from retentiond.cli.terminal import note, progress_bars, say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.evidence import open_evidence
@@ -51,7 +51,7 @@ def plan(
         with progress_bars() as progress:
             registers = registers_of(settings, workplace)
             steps = plan_rules(workplace, registers, ephemeral_handles(), moment, only=only, progress=progress)
-    report = PlanReport(moment, steps, approved_digests(settings, workplace, now), workplace)
+    report = PlanReport(moment, steps, approved_digests(settings, workplace, now), workplace, covered(settings))
     if json:
         say_json(plan_json(report))
     else:

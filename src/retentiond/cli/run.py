@@ -37,6 +37,8 @@ def run(
         say_json(run_json(report))
     else:
         say(run_text(report))
+    if report.anchoring and report.anchoring.contradicted:
+        raise typer.Exit(report.exit_status)
     if report.bugs:
         raise report.bugs[0]
     raise typer.Exit(report.exit_status)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from retentiond.anchor import Coverage
 from retentiond.cli.terminal import note
+from retentiond.cli.verification import never_begun
+from retentiond.engine.anchoring import coverage_of
 from retentiond.engine.clearance import Words, clearance, words_of
 from retentiond.engine.evidence import open_store_of
 from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.workplace import Workplace
-from retentiond.errors import StateError
+from retentiond.errors import RetentiondError, StateError
 from retentiond.settings import Settings
 from retentiond.store import Store
 
@@ -44,4 +47,13 @@ def approved_digests(settings: Settings, workplace: Workplace, now: datetime) ->
         return frozenset(one.digest for one in assignments if clearance(words, one, now, settings.guards.cool_off).in_force)
     except StateError as error:
         note(f"Whether the rules are approved cannot be told. {error}")
+        return None
+
+
+def covered(settings: Settings) -> Coverage | None:
+    """How far anchors cover the deletion log; None before it begins, and with a remark on stderr where it cannot be read."""
+    try:
+        return None if never_begun(settings) else coverage_of(settings)
+    except RetentiondError as error:
+        note(f"How far the deletion log is anchored cannot be told. {error}")
         return None

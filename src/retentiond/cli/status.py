@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from retentiond.audit import remains
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
+from retentiond.engine.anchoring import coverage_of
 from retentiond.engine.duties import NO_DUTIES, duties_of
+from retentiond.engine.evidence import log_place
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
@@ -48,6 +51,7 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
         # A run of a clock that was ahead says nothing about now.
         counting = [run for run in runs if (beat is None or run.trigger in BY_DAEMON) and run.started_at <= now]
         since = max((run.started_at for run in counting), default=None)
+        log = None if never_begun(settings) else verified(settings)
         return StatusReport(
             at=now,
             workplace=workplace,
@@ -59,6 +63,8 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             heartbeat=beat,
             approvals=store.approvals() if store else (),
             versions=store.versions() if store else (),
-            log=None if never_begun(settings) else verified(settings),
+            log=log,
             duties=duties_of(workplace, store, now) if store else NO_DUTIES,
+            covered=coverage_of(settings) if log and log.in_order else None,
+            remains=remains(log_place(settings)),
         )

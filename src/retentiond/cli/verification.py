@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 from retentiond.audit import Verification, read_log, verify_log
+from retentiond.engine.anchoring import anchor_problems
 from retentiond.engine.evidence import Evidence, log_place
 from retentiond.errors import AuditError
 from retentiond.settings import Settings
 
 
-def verified(settings: Settings, vkey: str | None = None) -> Verification:
-    """How the log verifies, against `vkey` where it is given.
+def verified(
+    settings: Settings, vkey: str | None = None, elsewhere: Sequence[Path] = (), shown: Sequence[Path] = (), *, full: bool = False
+) -> Verification:
+    """How the log verifies, against `vkey` where it is given, checkpoints kept `elsewhere`, and the receipts of its anchors.
+
+    `shown` are receipts that somebody outside kept.
 
     Raises `StateError` where there is no log yet, and `AuditError` where there was one.
     """
@@ -21,7 +30,10 @@ def verified(settings: Settings, vkey: str | None = None) -> Verification:
         )
     with read_log(place):
         pass  # says so in better words than a missing key would, where there is no log yet
-    return verify_log(place, vkey=vkey)
+    found = verify_log(place, vkey, elsewhere, full=full)
+    if found.problems and not shown:
+        return found
+    return replace(found, problems=(*found.problems, *anchor_problems(settings, vkey, shown=shown)))
 
 
 def never_begun(settings: Settings) -> bool:

@@ -17,9 +17,11 @@ from retentiond.connector.api import (
     Finding,
     Offer,
     Reader,
+    Receipt,
     TargetOptions,
 )
 from retentiond.connector.permit import Permit
+from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
@@ -55,11 +57,15 @@ __all__ = [
     "Permit",
     "Presence",
     "Reader",
+    "Receipt",
     "RecordRef",
     "Secret",
     "Subject",
     "Target",
     "TargetOptions",
     "TransientConnectorError",
+    "read_receipt",
+    "receipt_of",
+    "receipt_text",
     "subject",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -69,6 +69,18 @@ class Answer:
     def failed(cls, code: str) -> Answer:
         """The act surely did not happen; `code` is a word of `FAILURE_CODES`."""
         return cls(Answered.FAILED, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the store proves about some records of a batch: the act and this were committed together, or neither was."""
+
+    count: int
+    """How many records the whole batch has, as its permit said."""
+    items: str
+    """The digest (hex) over the whole batch, as its permit said."""
+    answers: Mapping[int, Answer]
+    """What became of records, by their number in the batch; done is known by `receipt`, `xid` or `stored-answer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,10 @@ class Reader(ABC):
 
 
 class _Acting:
-    """What all acting roles share: a target, and that nothing happens without a permit."""
+    """What all acting roles share: a target, that nothing happens without a permit, and what is left of an act to prove it."""
+
+    permit: Permit | None = None
+    """The permit for what is being done: what a receipt of it has to tell. None before the first act."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -185,8 +200,26 @@ class _Acting:
     def close(self) -> None:
         """End the session; harmless when repeated."""
 
+    def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+        """What the store proves of an earlier batch; None where it keeps nothing that could, or where that cannot be told.
+
+        Each is of a part that was committed by itself; what none of them tells as done, this batch did not do. `notes` is what
+        the batch's permit was told to note, in order. No earlier session of ours is at work any more when this one is open.
+        """
+        del batch, notes
+        return None
+
+    def left_over(self, log: str) -> Sequence[str]:
+        """The batches of the deletion log named `log` of which the store still keeps receipts, here or for other data sets."""
+        del log
+        return ()
+
+    def forget(self, batches: Sequence[str]) -> None:
+        """Remove the receipts of just these batches; called once the deletion log tells what became of them."""
+
     def _spend(self, action: Action, refs: Sequence[RecordRef], permit: Permit) -> None:
         permit.spend(action, self.target, refs)
+        self.permit = permit
 
     def _checked(self, refs: Sequence[RecordRef], answers: list[Answer]) -> list[Answer]:
         if len(answers) != len(refs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from retentiond.errors import PermitError
 from retentiond.model.record import Action, RecordRef, Target
@@ -16,11 +16,36 @@ class Permit:
     held in the meantime mints a new permit for the others.
     """
 
-    __slots__ = ("_action", "_lock", "_records", "_spent", "_target", "batch")
+    __slots__ = ("_action", "_lock", "_records", "_spent", "_target", "batch", "count", "items", "log", "note", "numbers")
 
-    def __init__(self, batch: str, action: Action, target: Target, refs: Sequence[RecordRef]) -> None:
+    def __init__(
+        self,
+        batch: str,
+        action: Action,
+        target: Target,
+        refs: Sequence[RecordRef],
+        *,
+        numbers: Sequence[int] | None = None,
+        count: int | None = None,
+        items: str = "",
+        log: str = "",
+        note: Callable[[bytes], None] = lambda _body: None,
+    ) -> None:
+        """`refs` are all records of the batch, unless `numbers` and `count` say otherwise."""
         self.batch = batch
         """The batch's id in the deletion log; a store may keep it as a receipt."""
+        self.numbers: Mapping[tuple[str, ...], int] = dict(
+            zip((ref.key for ref in refs), range(len(refs)) if numbers is None else numbers, strict=True)
+        )
+        """The number of each record within its batch, by its key: what a receipt calls it."""
+        self.count = len(refs) if count is None else count
+        """How many records the batch has."""
+        self.items = items
+        """The digest (hex) over the batch in the deletion log; a receipt repeats it."""
+        self.log = log
+        """The name of the deletion log that the batch is written in."""
+        self.note = note
+        """Keeps some bytes with the open batch, durably when it returns; called before a commit, for `receipts` to be given."""
         self._action = action
         self._target = target
         self._records = tuple((ref.key, ref.fingerprint) for ref in refs)

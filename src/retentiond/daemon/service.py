@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -15,12 +16,14 @@ from retentiond.daemon.clock import steady, utc_now
 from retentiond.daemon.notify import Notifier
 from retentiond.daemon.scheduler import Schedule, missed
 from retentiond.daemon.signals import Inbox, Word, open_inbox
-from retentiond.daemon.work import Make, Work, make_run
+from retentiond.daemon.work import Make, Work, make_anchoring, make_run
 from retentiond.database import DatabaseError
+from retentiond.engine.anchoring import Anchoring, due_types, refuse_contradicted
 from retentiond.engine.evidence import log_place, open_store_of
 from retentiond.engine.values import RunReport
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import AuditError, ConfigurationError, RetentiondError, StateError
+from retentiond.folder import make_state_directory
 from retentiond.lock import exclusive
 from retentiond.logs import configure, get_logger
 from retentiond.settings import Settings, load_settings
@@ -39,6 +42,12 @@ STEP_BACK = timedelta(seconds=60)
 
 TRY_AGAIN = timedelta(hours=1)
 """When a run that could not be made at all is tried again, unless the schedule is sooner."""
+
+LOOK_AT_ANCHORS = timedelta(minutes=5)
+"""How often is looked whether an anchor is due."""
+
+ANCHOR = "anchor"
+"""What triggers an anchoring without a run."""
 
 STDOUT, STDERR = 1, 2
 
@@ -60,7 +69,7 @@ def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTE
         notifier = Notifier.from_environment(os.environ, os.getpid())
         workplace = _read(settings_path)
         configure(workplace.settings.log.format, workplace.settings.log.level)
-        _make_state_directory(workplace.settings.state)
+        make_state_directory(workplace.settings.state)
         stack.enter_context(exclusive(workplace.settings.state / "retentiond.lock", "the daemon"))
         service = Service(settings_path, workplace, inbox, notifier, stalled_after.total_seconds(), make)
         stack.callback(service.close)
@@ -93,6 +102,10 @@ class Service:
         self._round_at = utc_now()
         self._demands: tuple[int, datetime | None] | None = None
         """The requests of data subjects as they were at the last sign of life; None before the first."""
+        self._unanchored: frozenset[str] = frozenset()
+        """The anchors that did not take the last checkpoint they were handed."""
+        self._anchor_after = utc_now()
+        """Before this moment no anchor is tried again."""
         self.schedule = Schedule(workplace.settings.schedule, workplace.settings.schedule_zone, self._due)
 
     def start(self) -> None:
@@ -144,7 +157,10 @@ class Service:
     def _begin(self) -> None:
         if self.retry_at is not None and utc_now() >= self.retry_at:
             self.wanted = self.wanted or "catch-up"
-        if self.wanted is None or self.work is not None or self.stopping:
+        if self.work is not None or self.stopping:
+            return
+        if self.wanted is None:
+            self._anchor()
             return
         trigger, self.wanted, self.retry_at, self.stalled = self.wanted, None, None, False
         get_logger().info("run begins", trigger=trigger)
@@ -157,21 +173,51 @@ class Service:
             return
         work, self.work = self.work, None
         work.join()
-        if work.report is not None:
+        error = work.error
+        if isinstance(work.report, RunReport):
             self.remark = f"Last run: {work.report.status.value}."
             _log_report(work.report)
-        error = work.error or next(iter(work.report.bugs if work.report else ()), None)
+            error = next(iter(work.report.bugs), None)
+            error = self._heed_anchoring(work.report.anchoring) or error
+        elif work.report is not None:
+            error = self._heed_anchoring(work.report)
         if error is not None and (isinstance(error, AuditError) or not isinstance(error, RetentiondError)):
             get_logger().critical("stopped", exc_info=error)
             self.notifier.stopping(f"Stopped by {type(error).__name__}; see the journal.")
             if not isinstance(error, Exception):  # raised as it is, SystemExit would end the service as if all was well
                 raise RuntimeError(f"A run was ended by {type(error).__name__}.") from error
             raise error
-        if error is not None:
+        if error is not None and work.trigger == ANCHOR:
+            self._anchor_after = utc_now() + TRY_AGAIN
+            get_logger().error("not anchored", exc_info=error, again=self._anchor_after)
+        elif error is not None:
             self.retry_at = utc_now() + TRY_AGAIN
             self.remark = "The last run could not be made; see the journal."
             get_logger().error("run not made", exc_info=error, again=self.retry_at)
         self._tell()
+
+    def _anchor(self) -> None:
+        """Hand a checkpoint to those anchors that took none for a day, or failed; nobody waits for it."""
+        settings, now = self.workplace.settings, utc_now()
+        if not settings.anchors or now < self._anchor_after:
+            return
+        self._anchor_after = now + LOOK_AT_ANCHORS
+        if types := self._unanchored | set(due_types(settings, now)):
+            get_logger().info("anchoring", types=", ".join(sorted(types)))
+            self.work = Work(partial(make_anchoring, types), self.workplace, ANCHOR, self.inbox.look())
+
+    def _heed_anchoring(self, done: Anchoring | None) -> AuditError | None:
+        """Take note of what became of a checkpoint; the error to stop with where an anchor contradicts the log."""
+        if done is None:
+            return None
+        tried = {one.type for one in done.handed}
+        failed = frozenset(one.type for one in done.handed if one.trouble)
+        self._unanchored = self._unanchored - tried | failed
+        if failed:
+            self._anchor_after = utc_now() + TRY_AGAIN
+            for trouble in done.troubles:
+                get_logger().error("not anchored", reason=trouble, again=self._anchor_after)
+        return AuditError("\n".join(done.troubles)) if done.contradicted else None
 
     def _stop(self) -> None:
         if self.stopping:
@@ -208,6 +254,7 @@ class Service:
             # The next start was reckoned by a clock that was ahead; it could lie years off.
             self.schedule.realign()
             self.retry_at = None if self.retry_at is None else now
+            self._anchor_after = now
             get_logger().warning("clock set back", next=self.schedule.next_start())
         self._round_at = now
 
@@ -270,7 +317,8 @@ class Service:
             what = f"Running {_progress(self.work)}."
         else:
             what = f"Idle until {self.schedule.next_start():%Y-%m-%d %H:%M} UTC."
-        return f"{what} {self.remark}".strip()
+        anchors = f"Not anchored by {', '.join(sorted(self._unanchored))}; see the journal." if self._unanchored else ""
+        return " ".join(part for part in (what, self.remark, anchors) if part)
 
 
 def _open_standard_streams() -> None:
@@ -295,6 +343,7 @@ def _verified_open_batches(settings: Settings) -> int:
     place = log_place(settings)
     if not place.public_key.exists() and not place.last_signed.exists() and _never_begun(place):
         return 0
+    refuse_contradicted(settings)
     verification = verify_log(place)
     if verification.problems:
         raise AuditError("The deletion log does not verify; the daemon does not start.\n" + "\n".join(verification.problems))
@@ -310,15 +359,6 @@ def _never_begun(place: LogPlace) -> bool:
         raise
     except StateError:
         return True
-
-
-def _make_state_directory(state: Path) -> None:
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
-        ) from None
 
 
 def _refuse_another_state(old: Settings, new: Settings) -> None:

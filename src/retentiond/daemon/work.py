@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from retentiond.daemon.clock import read_clock, steady, utc_now
+from retentiond.engine.anchoring import Anchoring, anchor
 from retentiond.engine.evidence import open_evidence
 from retentiond.engine.runner import run
 from retentiond.engine.values import Progress, RunReport
@@ -30,8 +31,8 @@ class Hooks:
     """Waits before another attempt; shorter once the run is to end."""
 
 
-Make = Callable[[Workplace, str, Hooks], RunReport]
-"""Makes one run of a workplace; the text is what triggered it."""
+Make = Callable[[Workplace, str, Hooks], RunReport | Anchoring]
+"""Makes one run of a workplace, or anchors its log; the text is what triggered it."""
 
 
 def make_run(workplace: Workplace, trigger: str, hooks: Hooks) -> RunReport:
@@ -55,16 +56,27 @@ def make_run(workplace: Workplace, trigger: str, hooks: Hooks) -> RunReport:
         )
 
 
+def make_anchoring(types: Collection[str], workplace: Workplace, _trigger: str, hooks: Hooks) -> Anchoring:
+    """Hand the log's newest checkpoint to the anchors of these types."""
+
+    def clock() -> datetime:
+        hooks.alive()
+        return utc_now()
+
+    with open_evidence(workplace.settings, utc_now()) as evidence:
+        return anchor(workplace.settings, evidence.log, clock, hooks.sleep, types)
+
+
 class Work:
-    """A run under way in its thread."""
+    """A run, or an anchoring, under way in its thread."""
 
     def __init__(self, make: Make, workplace: Workplace, trigger: str, ended: Callable[[], None]) -> None:
         """Start the run; `ended` is called in its thread when it is over, however it ended."""
         self.trigger = trigger
         self.error: BaseException | None = None
         """What the run raised; None while it is under way and where it raised nothing."""
-        self.report: RunReport | None = None
-        """What the run did; None while it is under way and where it raised."""
+        self.report: RunReport | Anchoring | None = None
+        """What it did; None while it is under way and where it raised."""
         self.latest: Progress | None = None
         """How far it is."""
         self._last_sign = steady()

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
@@ -69,6 +69,10 @@ def _said(one: ErrorDetails, model: type[BaseModel]) -> str:
         return f"there is no such key{nearest} Allowed are: {_listed(allowed)}"
     if kind in ("model_type", "model_attributes_type") and (owner := _model_at(model, loc)):
         return _mapping(owner) + (f"; {told}" if (told := _told(model, loc)) else "")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        tags = one.get("ctx", {})
+        allowed_tags = f", one of {tags['expected_tags']}" if "expected_tags" in tags else ""
+        return f"must say its {tags['discriminator']}{allowed_tags}"
     if kind == "too_short":
         return "must have at least 1 item"
     message = re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", one["msg"])  # some members of an enumeration, as Python shows them
@@ -125,8 +129,15 @@ def _has_field(model: type[BaseModel], loc: Loc) -> bool:
 def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     kinds: list[Any] = [model]
     for step in loc:
-        kinds = [inner for kind in kinds for inner in _into(kind, step)]
+        further = [inner for kind in kinds for inner in _into(kind, step)]
+        kinds = further or [kind for kind in kinds if _is_tagged(kind, step)]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _is_tagged(kind: Any, tag: str | int) -> bool:
+    """True for the branch of a union that pydantic names by its tag in a place."""
+    fields = kind.model_fields.values() if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+    return any(get_origin(field.annotation) is Literal and tag in get_args(field.annotation) for field in fields)
 
 
 def _into(kind: Any, step: str | int) -> Iterator[Any]:

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from retentiond.audit import DeletionLog, Intent
+from retentiond.audit import DeletionLog, Intent, OpenBatch
 from retentiond.connector.api import Answer, Answered, Copy, Reader
 from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import Role, act, open_role
-from retentiond.engine.failpoint import failpoint
+from retentiond.engine.attribution import forget, forget_left_over
 from retentiond.engine.outcome import judge
 from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
 from retentiond.errors import ConfigurationError, ConnectorError, OutcomeUnknownError
+from retentiond.failpoint import failpoint
 from retentiond.model.record import FAILURE_CODES, Action, Outcome, OutcomeKind, Presence, RecordRef
 from retentiond.settings import Retry
 
@@ -112,6 +113,7 @@ def execute(
     done = Done()
     role: Role | None = None
     attempted = 0
+    concluded: list[str] = []
     try:
         for batch in batches:
             if means.stop():
@@ -119,29 +121,32 @@ def execute(
                 break
             if role is None:
                 role = patiently(lambda: open_role(means.target, means.action), means.retry, means.sleep)
+                forget_left_over(role, means.log)
             # A record whose date moved while it was searched for can be found twice; it is dealt with once, as it was found last.
             once = list({record.ref.key: record for record in batch}.values())
             opened = means.log.intend(
                 intent(max(record.due_at for record in once)), [record.ref for record in once], means.clock()
             )
             failpoint("intended")
-            free: list[RecordRef] = []
+            free: list[int] = []
+            notes: list[bytes] = []
             try:
                 with means.acting():
                     stands = means.look_again(opened.records)
-                    free = [ref for ref, stand in zip(opened.records, stands, strict=True) if stand is Stand.FREE]
+                    free = [number for number, stand in enumerate(stands) if stand is Stand.FREE]
                     failpoint("looked-again")
-                    acted = _act(means, opened.batch, free, role) if free else []
+                    acted = _act(means, opened, free, role, notes) if free else []
             except OutcomeUnknownError:
                 # The role's session is given up: closing it, and opening another, fences off what may still be at work.
                 role.close()
                 role = None
                 failpoint("unknown")
-                acted = _look(means, free)
+                acted = _look(means, opened, free, notes)
             outcomes = means.marked(opened.records, _together(stands, acted))
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")
+            concluded.append(opened.batch)
             done.add(outcomes)
             attempted += len(batch)
             tell(attempted)
@@ -156,6 +161,7 @@ def execute(
     finally:
         if role is not None:
             try:
+                forget(role, concluded)
                 role.close()
             except ConnectorError as error:  # what was done before stays done, and stays told
                 done.fail(error)
@@ -172,13 +178,32 @@ def _together(stands: Sequence[Stand], acted: Sequence[Outcome]) -> list[Outcome
     return [LEFT_ALONE.get(stand) or next(done) for stand in stands]
 
 
-def _act(means: Means, batch: str, refs: Sequence[RecordRef], role: Role) -> list[Outcome]:
-    """Act on the free ones of a batch and read them back; raises `OutcomeUnknownError` where nobody knows what happened."""
+def _act(means: Means, batch: OpenBatch, free: Sequence[int], role: Role, notes: list[bytes]) -> list[Outcome]:
+    """Act on the free ones of a batch and read them back; raises `OutcomeUnknownError` where nobody knows what happened.
+
+    What the connector notes before it commits is kept with the batch, and in `notes`.
+    """
     action, target = means.action, means.target.target
+    refs = [batch.records[number] for number in free]
     means.before_act(refs)
 
+    def note(body: bytes) -> None:
+        means.log.note(batch, body)
+        notes.append(body)
+
     def attempt() -> list[Answer]:
-        return act(role, action, refs, Permit(batch, action, target, refs))
+        permit = Permit(
+            batch.batch,
+            action,
+            target,
+            refs,
+            numbers=free,
+            count=len(batch.records),
+            items=batch.items,
+            log=means.log.origin,
+            note=note,
+        )
+        return act(role, action, refs, permit)
 
     try:
         answers = patiently(attempt, means.retry, means.sleep)
@@ -194,8 +219,8 @@ def _act(means: Means, batch: str, refs: Sequence[RecordRef], role: Role) -> lis
     return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
 
 
-def _look(means: Means, refs: Sequence[RecordRef]) -> list[Outcome]:
-    return patiently(lambda: look(means.target, means.action, refs), means.retry, means.sleep)
+def _look(means: Means, batch: OpenBatch, free: Sequence[int], notes: Sequence[bytes]) -> list[Outcome]:
+    return patiently(lambda: look(means.target, batch, free, notes, means.clock()), means.retry, means.sleep)
 
 
 def _looked_at(means: Means, ref: RecordRef, changed: Answer) -> Answer:

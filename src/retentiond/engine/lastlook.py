@@ -9,7 +9,7 @@ from retentiond.engine.assignment import Assignment
 from retentiond.engine.executor import Stand
 from retentiond.engine.registers import Standing, read_registers
 from retentiond.engine.values import DueRecord
-from retentiond.model.decision import Verdict
+from retentiond.model.decision import Decision, Verdict
 from retentiond.model.record import Action, RecordRef
 from retentiond.store import Store
 
@@ -17,14 +17,13 @@ from retentiond.store import Store
 def look_again(store: Store, assignment: Assignment, action: Action, refs: Sequence[RecordRef], now: datetime) -> list[Stand]:
     """Say how each record of a batch stands as of `now` (aware UTC); raises `StateError` where the registers cannot be read."""
     standing = read_registers(store, [assignment.rule.id]).for_rule(assignment)
-    stands = []
-    for ref in refs:
-        decision = standing.decide(ref, now)
-        if decision.step is action:
-            stands.append(Stand.FREE)
-        else:
-            stands.append(Stand.HELD if decision.verdict is Verdict.HELD else Stand.MOVED)
-    return stands
+    return [_stand(decision, action) for decision in standing.deciding(now)(refs)]
+
+
+def _stand(decision: Decision, action: Action) -> Stand:
+    if decision.step is action:
+        return Stand.FREE
+    return Stand.HELD if decision.verdict is Verdict.HELD else Stand.MOVED
 
 
 def suppress_first(store: Store, standing: Standing, refs: Sequence[RecordRef], now: datetime) -> None:

@@ -91,8 +91,9 @@ def _write(
         whole.update(text.encode())
         file.write(text)
 
-    def keep(step: Target, record: DueRecord) -> None:
-        line({"f": _text(handles.fingerprint(step, record.ref)), "r": _text(handles.handle(step, record.ref.key))})
+    def keep(step: Target, records: Sequence[DueRecord]) -> None:
+        for name in handles.named(step, [record.ref for record in records]):
+            line({"f": _text(name[32:]), "r": _text(name[:32])})
 
     line({"as_of": now.isoformat(), "format": FORMAT, "origin": workplace.settings.origin})
     results: list[StepResult] = []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 
 from retentiond.connector.api import Finding, Reader
@@ -30,7 +32,8 @@ EVERY = 1000
 class Noting:
     """Where a plan hands on what it comes across."""
 
-    due: Callable[[DueRecord], None] = lambda _record: None
+    due: Callable[[Sequence[DueRecord]], None] = lambda _records: None
+    """Some records that are due, in the order of the plan."""
     review: Callable[[RecordRef, datetime], None] = lambda _ref, _due: None
     """A record that is up for review, and from when (UTC)."""
     finding: Callable[[Reason, RecordRef], None] = lambda _reason, _ref: None
@@ -43,12 +46,8 @@ NOTHING_NOTED = Noting()
 class Handles(Protocol):
     """Turns keys into handles that bind without telling; the deletion log's keys do it."""
 
-    def handle(self, target: Target, key: tuple[str, ...]) -> bytes:
-        """The record's handle, 32 bytes."""
-        ...
-
-    def fingerprint(self, target: Target, ref: RecordRef) -> bytes:
-        """A keyed digest of what decided about the record, 32 bytes."""
+    def named(self, target: Target, refs: Sequence[RecordRef]) -> list[bytes]:
+        """Handle and fingerprint of each record, 64 bytes, in order."""
         ...
 
 
@@ -70,59 +69,31 @@ def plan_step(
     """
     assignment = standing.assignment
     rule, zone, target = assignment.rule, assignment.zone, assignment.target.target
-    digest = hashlib.sha256()
-    kept: Counter[str] = Counter()
-    due = past_cap = undatable = 0
-    oldest: datetime | None = None
-    latest: datetime | None = None
-    samples: list[RecordRef] = []
+    found = _Found(standing.deciding(now), action, target, handles, noting)
     population = reader.count()
     if not 0 <= population < MOST:
         raise ConnectorError(f"The connector of {target} counts {population} records; this is a defect of it.", "malformed")
 
     named: set[tuple[str, ...]] = set()
-
-    def take(ref: RecordRef) -> None:
-        nonlocal due, past_cap, undatable, oldest, latest
-        decision = standing.decide(ref, now)
-        if decision.step is action:
-            moment = _moment(decision, action, target)
-            due += 1
-            past_cap += decision.verdict is Verdict.MUST_BE_GONE
-            oldest = moment if oldest is None else min(oldest, moment)
-            latest = moment if latest is None else max(latest, moment)
-            digest.update(handles.handle(target, ref.key) + handles.fingerprint(target, ref))
-            noting.due(DueRecord(ref, moment))
-        elif decision.verdict is Verdict.UNDATABLE:
-            undatable += 1
-            samples.extend([ref] if len(samples) < SAMPLES else [])
-            noting.finding(Reason.UNDATABLE, ref)
-        else:
-            kept[OTHER_STEP if decision.step else decision.reason] += 1
-            if decision.reason is Reason.CONTESTED:
-                noting.finding(Reason.CONTESTED, ref)
-            elif decision.reason is Reason.REVIEW_DUE and decision.review_at is not None:
-                noting.review(ref, decision.review_at)
-
-    for ref in standing.named(reader):
-        named.add(ref.key)
-        take(ref)
-    names = undatable_dates(rule)
-    for page in reader.undated(names):
-        for ref in page:
-            if ref.key not in named:
-                take(ref)
+    for page in _in_pages(standing.named(reader)):
+        named.update(ref.key for ref in page)
+        found.take(page)
+    for page in reader.undated(undatable_dates(rule)):
+        found.take(_without(page, named))
     passes = searches(rule, zone, action, now, suspended=standing.interrupted)
-    for examined, ref in enumerate(_candidates(reader, passes, action)):
-        if examined % EVERY == 0:
+    examined = told = 0
+    progress(Progress(rule.id, target, action, "plan", examined, population))
+    for page in _candidates(reader, passes, action):
+        found.take(_without(page, named))
+        examined += len(page)
+        if examined - told >= EVERY:
+            told = examined
             progress(Progress(rule.id, target, action, "plan", examined, population))
-        if ref.key not in named:
-            take(ref)
 
     # What no search found, and has a date, is simply not due yet; it was never fetched.
-    unexamined = population - undatable - due - kept.total()
+    unexamined = population - found.undatable - found.due - found.kept.total()
     if unexamined > 0:
-        kept[Reason.NOT_DUE] += unexamined
+        found.kept[Reason.NOT_DUE] += unexamined
     progress(Progress(rule.id, target, action, "plan", population, population))
     return StepPlan(
         policy=assignment.policy.policy.policy,
@@ -132,17 +103,74 @@ def plan_step(
         action=action,
         as_of=now,
         population=population,
-        due=due,
-        past_cap=past_cap,
-        kept=dict(kept),
-        undatable=undatable,
-        oldest_due=oldest,
-        latest_due=latest,
-        digest=plan_digest(assignment.digest, action, target, digest),
+        due=found.due,
+        past_cap=found.past_cap,
+        kept=dict(found.kept),
+        undatable=found.undatable,
+        oldest_due=found.oldest,
+        latest_due=found.latest,
+        digest=plan_digest(assignment.digest, action, target, found.digest),
         copies=tuple(assignment.target.copies()) if action is not Action.BLOCK else (),
         findings=tuple(findings),
-        undatable_samples=tuple(samples),
+        undatable_samples=tuple(found.samples),
     )
+
+
+class _Found:
+    """What a plan comes to so far."""
+
+    def __init__(
+        self,
+        decide: Callable[[Sequence[RecordRef]], list[Decision]],
+        action: Action,
+        target: Target,
+        handles: Handles,
+        noting: Noting,
+    ) -> None:
+        self._decide = decide
+        self._action = action
+        self._target = target
+        self._handles = handles
+        self._noting = noting
+        self.digest = hashlib.sha256()
+        self.kept: Counter[str] = Counter()
+        self.due = self.past_cap = self.undatable = 0
+        self.oldest: datetime | None = None
+        self.latest: datetime | None = None
+        self.samples: list[RecordRef] = []
+
+    def take(self, refs: Sequence[RecordRef]) -> None:
+        """Decide about records, each of which was not taken before."""
+        due: list[DueRecord] = []
+        past_cap = 0
+        action, must_be_gone = self._action, Verdict.MUST_BE_GONE
+        for ref, decision in zip(refs, self._decide(refs), strict=True):
+            if decision.step is action:
+                past_cap += decision.verdict is must_be_gone
+                due.append(DueRecord(ref, _moment(decision, action, self._target)))
+            else:
+                self._leave(ref, decision)
+        if not due:
+            return
+        moments = {record.due_at for record in due}
+        self.oldest = min(moments if self.oldest is None else {self.oldest, *moments})
+        self.latest = max(moments if self.latest is None else {self.latest, *moments})
+        self.due += len(due)
+        self.past_cap += past_cap
+        self.digest.update(b"".join(self._handles.named(self._target, [record.ref for record in due])))
+        self._noting.due(due)
+
+    def _leave(self, ref: RecordRef, decision: Decision) -> None:
+        if decision.verdict is Verdict.UNDATABLE:
+            self.undatable += 1
+            self.samples.extend([ref] if len(self.samples) < SAMPLES else [])
+            self._noting.finding(Reason.UNDATABLE, ref)
+            return
+        self.kept[OTHER_STEP if decision.step else decision.reason] += 1
+        if decision.reason is Reason.CONTESTED:
+            self._noting.finding(Reason.CONTESTED, ref)
+        elif decision.reason is Reason.REVIEW_DUE and decision.review_at is not None:
+            self._noting.review(ref, decision.review_at)
 
 
 def plan_digest(rule_digest: str, action: str, target: Target, named: Hash) -> str:
@@ -165,10 +193,18 @@ def _moment(decision: Decision, action: Action, target: Target) -> datetime:
     return moment
 
 
-def _candidates(reader: Reader, passes: Sequence[Cutoff], action: Action) -> Iterator[RecordRef]:
+def _in_pages(refs: Iterator[RecordRef]) -> Iterator[Sequence[RecordRef]]:
+    while page := list(islice(refs, EVERY)):
+        yield page
+
+
+def _without(page: Sequence[RecordRef], named: AbstractSet[tuple[str, ...]]) -> Sequence[RecordRef]:
+    return [ref for ref in page if ref.key not in named] if named else page
+
+
+def _candidates(reader: Reader, passes: Sequence[Cutoff], action: Action) -> Iterator[Sequence[RecordRef]]:
     """Everything that some pass finds, each record once: a later pass leaves out what an earlier one admits."""
     for number, cutoff in enumerate(passes):
+        earlier = passes[:number]
         for page in reader.find(cutoff, action):
-            for ref in page:
-                if not any(earlier.admits(ref.dates) for earlier in passes[:number]):
-                    yield ref
+            yield [ref for ref in page if not any(one.admits(ref.dates) for one in earlier)] if earlier else page

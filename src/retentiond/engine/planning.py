@@ -22,7 +22,7 @@ def plan_rules(
     now: datetime,
     *,
     only: Sequence[str] = (),
-    keep: Callable[[DueRecord], None] = lambda _record: None,
+    keep: Callable[[Sequence[DueRecord]], None] = lambda _records: None,
     planned: Callable[[StepPlan], None] = lambda _plan: None,
     progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> tuple[StepResult, ...]:
@@ -30,7 +30,7 @@ def plan_rules(
 
     `registers` are what persons and registers say.
     A system that cannot be read fails its own steps only; where only the right to act is missing, the plan is whole.
-    `keep` is handed each due record, `planned` each finished plan.
+    `keep` is handed the due records, in order and some at a time, `planned` each finished plan.
     """
     results: list[StepResult] = []
     for assignment in workplace.at(now).chosen(only):

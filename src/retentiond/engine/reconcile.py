@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from retentiond.audit import DeletionLog, OpenBatch
 from retentiond.connector.api import Reader
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import open_role
-from retentiond.engine.failpoint import failpoint
+from retentiond.engine.attribution import attributed, forget_left_over, resolved
 from retentiond.engine.isolation import attempted
-from retentiond.engine.outcome import probed
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import Reconciled
 from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.failpoint import failpoint
 from retentiond.model.record import Action, Outcome, Presence, RecordRef, Target
 from retentiond.settings import Retry
 
@@ -28,16 +29,16 @@ def reconcile(
     sleep: Callable[[float], None],
     bugs: list[Exception],
 ) -> tuple[Reconciled, ...]:
-    """Resolve every open batch of the log by reading back, record by record; what cannot be read stays open.
+    """Resolve every open batch of the log by what its target proves, and by reading back; what cannot be read stays open.
 
     So does one whose look-up a bug ends, which is added to `bugs`.
     """
 
-    def resolved(batch: OpenBatch) -> Reconciled:
+    def looked_up(batch: OpenBatch) -> Reconciled:
         found = attempted(lambda: _resolve(log, batch, targets, retry, clock, sleep), bugs)
         return found or _unresolved(batch, f"a bug ended its look-up ({type(bugs[-1]).__name__}).")
 
-    return tuple(resolved(batch) for batch in log.open_batches())
+    return tuple(looked_up(batch) for batch in log.open_batches())
 
 
 def _resolve(
@@ -53,7 +54,7 @@ def _resolve(
     if bound is None:
         return _unresolved(batch, f"the settings no longer know {target}. Add it again.")
     try:
-        outcomes = patiently(lambda: look(bound, action, batch.records), retry, sleep)
+        outcomes = patiently(lambda: look(bound, batch, range(len(batch.records)), batch.notes, clock()), retry, sleep)
     except (ConnectorError, ConfigurationError) as error:
         return _unresolved(batch, str(error))
     failpoint("resolve")
@@ -68,19 +69,43 @@ def _unresolved(batch: OpenBatch, why: str) -> Reconciled:
     return Reconciled(batch.batch, target, batch.intent.action, {}, told)
 
 
-def look(bound: BoundTarget, action: Action, refs: Sequence[RecordRef]) -> list[Outcome]:
-    """What a read-back tells of each record; raises `ConnectorError` where it cannot be made.
+def tidy(log: DeletionLog, targets: Mapping[Target, BoundTarget], bugs: list[Exception]) -> None:
+    """Remove receipts of concluded batches that a killed run left behind, once for each system.
+
+    What cannot be removed now is removed by the next session that acts there; a bug is added to `bugs`.
+    """
+    for bound in {target.system: bound for target, bound in targets.items()}.values():
+        attempted(partial(_tidy, bound, log), bugs)
+
+
+def _tidy(bound: BoundTarget, log: DeletionLog) -> None:
+    try:
+        for action in sorted(bound.offer().actions)[:1]:
+            with open_role(bound, action) as role:
+                forget_left_over(role, log)
+    except (ConnectorError, ConfigurationError):
+        return
+
+
+def look(bound: BoundTarget, batch: OpenBatch, numbers: Sequence[int], notes: Sequence[bytes], now: datetime) -> list[Outcome]:
+    """What is proven of these records of the batch, and seen of them at `now`; raises `ConnectorError` where that cannot be told.
 
     Opening the acting role first waits for any earlier session of ours that may still be at work on the target:
-    a probe made beside it would be out of date at once.
+    a look made beside it would be out of date at once.
     """
-    with open_role(bound, action), bound.reader() as reader:
+    action, refs = batch.intent.action, [batch.records[number] for number in numbers]
+    copies = () if action in {Action.BLOCK, Action.UNBLOCK} else bound.copies()
+    with open_role(bound, action) as role, bound.reader() as reader:
+        proven = attributed(batch, role.receipts(batch.batch, notes))
         seen = reader.present(refs)
         if len(seen) != len(refs):
             raise ConnectorError(
                 f"The connector of {bound.target} did not answer for every record; this is a defect of it.", "malformed"
             )
-        return [probed(action, _same(reader, ref, presence)) for ref, presence in zip(refs, seen, strict=True)]
+        return [
+            resolved(action, proven.get(number), _same(reader, ref, presence), copies, now)
+            for number, ref, presence in zip(numbers, refs, seen, strict=True)
+        ]
 
 
 def _same(reader: Reader, ref: RecordRef, presence: Presence) -> Presence:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from retentiond.connector.api import Reader
 from retentiond.engine.assignment import Assignment
 from retentiond.errors import StateError
+from retentiond.model.alike import Alike
 from retentiond.model.circumstances import Circumstances, ReviewDecision, Suspension, Trigger
 from retentiond.model.decision import Decision, decide, steps
 from retentiond.model.due import as_instant
@@ -102,6 +103,18 @@ class Standing:
             contested=ref.contested,
             circumstances=self.circumstances(ref),
         )
+
+    def deciding(self, now: datetime) -> Callable[[Sequence[RecordRef]], list[Decision]]:
+        """What decides about many records as `decide` does about each, `Decision.ends` left out; to be kept for all of a step."""
+        alike = Alike(self.assignment.rule, self.assignment.zone, now)
+        said = bool(self.holds or self.effects or self.reviews)
+        nothing = self.circumstances(RecordRef(()))  # of a record about which nobody said anything
+
+        def told(ref: RecordRef) -> Circumstances:
+            found = self.circumstances(ref)
+            return nothing if found == nothing else found
+
+        return lambda refs: alike.decide(refs, told if said else lambda _ref: nothing)
 
     def circumstances(self, ref: RecordRef) -> Circumstances:
         """What is known about one record."""

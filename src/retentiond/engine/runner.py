@@ -14,6 +14,7 @@ from functools import partial
 
 from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
+from retentiond.engine.anchoring import anchor, refuse_contradicted
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved
 from retentiond.engine.arrivals import arrived
 from retentiond.engine.assignment import Assignment
@@ -31,7 +32,6 @@ from retentiond.engine.clearance import (
 from retentiond.engine.clock import doubts, target_doubt
 from retentiond.engine.evidence import Evidence, log_place
 from retentiond.engine.executor import Means, execute
-from retentiond.engine.failpoint import failpoint
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
 from retentiond.engine.keeping import lost_holds
@@ -40,12 +40,14 @@ from retentiond.engine.noting import Notes
 from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
-from retentiond.engine.reconcile import reconcile
+from retentiond.engine.pruning import is_own, prune_step
+from retentiond.engine.reconcile import reconcile, tidy
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
+from retentiond.failpoint import failpoint
 from retentiond.model.decision import searches
 from retentiond.model.record import Action, OutcomeKind, Target
 from retentiond.store import ClockReading, PlanHeader, StepRow
@@ -130,11 +132,14 @@ def run(
     told = log.verify()
     if told.problems:
         raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(told.problems))
+    refuse_contradicted(settings)
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
-    store.close_abandoned_runs(clock())
+    abandoned = store.close_abandoned_runs(clock())
     bugs: list[Exception] = []
     reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep, bugs)
+    if abandoned or reconciled:
+        tidy(log, workplace.targets, bugs)
     approved = bool(doubted) and clock_approved(store, reading.at)
     believed = not doubted or approved
     number = str(uuid.uuid4())
@@ -199,7 +204,8 @@ def run(
     log.checkpoint(ended)
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
-    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs))
+    anchoring = attempted(partial(anchor, settings, log, clock, sleep), bugs)
+    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring)
 
 
 def _registers(evidence: Evidence, chosen: Sequence[Assignment]) -> tuple[Registers, list[str]]:
@@ -218,6 +224,8 @@ def _tax_unread(registers: Registers, assignment: Assignment) -> list[str]:
 
 
 def _step(this: _Run, assignment: Assignment, action: Action) -> StepResult:
+    if is_own(assignment):
+        return prune_step(this.workplace, this.evidence, this.told, assignment, this.now)
     target = assignment.target.target
     if any(Target(batch.intent.system, batch.intent.dataset) == target for batch in this.evidence.log.open_batches()):
         why = f"A batch of {target} is still in doubt; nothing new is done there until it can be looked up."

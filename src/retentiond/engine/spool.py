@@ -9,7 +9,8 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,9 @@ from retentiond.errors import StateError
 from retentiond.model.record import Moment, RecordRef
 from retentiond.model.subject import Subject
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
 
 class Spool:
     """Written once, in order; read as often as wished."""
@@ -25,23 +29,10 @@ class Spool:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def add(self, record: DueRecord) -> None:
-        """Append one record; raise `StateError` where the disk is full."""
-        ref = record.ref
-        row = (
-            ref.key,
-            {name: _out(moment) for name, moment in ref.dates.items()},
-            ref.fingerprint,
-            ref.identity,
-            ref.blocked,
-            ref.rows,
-            dict(ref.facts),
-            [(one.kind, one.value) for one in ref.subjects],
-            ref.contested,
-            record.due_at.isoformat(),
-        )
+    def add(self, records: Sequence[DueRecord]) -> None:
+        """Append some records; raise `StateError` where the disk is full."""
         try:
-            self._file.write(json.dumps(row, separators=(",", ":")) + "\n")
+            self._file.write(json.dumps(_columns(records), separators=(",", ":")) + "\n")
         except OSError as error:
             raise _unwritable(error) from None
 
@@ -54,10 +45,10 @@ class Spool:
         self._file.seek(0)
         batch: list[DueRecord] = []
         for line in self._file:
-            batch.append(_read(*json.loads(line)))
-            if len(batch) == size:
-                yield batch
-                batch = []
+            batch += _records(**json.loads(line))
+            while len(batch) >= size:
+                yield batch[:size]
+                batch = batch[size:]
         if batch:
             yield batch
 
@@ -82,31 +73,72 @@ def _unwritable(error: OSError) -> StateError:
     )
 
 
-def _read(*row: Any) -> DueRecord:
-    key, dates, fingerprint, identity, blocked, rows, facts, subjects, contested, due = row
-    ref = RecordRef(
-        key=tuple(key),
-        dates={name: _in(moment) for name, moment in dates.items()},
-        fingerprint=fingerprint,
-        identity=tuple(identity),
-        blocked=blocked,
-        rows=rows,
-        facts=facts,
-        subjects=frozenset(Subject(kind, value) for kind, value in subjects),
-        contested=contested,
-    )
-    return DueRecord(ref, datetime.fromisoformat(due))
+def _columns(records: Sequence[DueRecord]) -> dict[str, Any]:
+    """By columns, because most records of a page are of one form: then it is told once."""
+    refs = [record.ref for record in records]
+    return {
+        "keys": [ref.key for ref in refs],
+        "fingerprints": [ref.fingerprint for ref in refs],
+        "dates": _dates(refs),
+        "more": {number: _more(ref) for number, ref in enumerate(refs) if not _is_plain(ref)},
+        "due": [_out(record.due_at) for record in records],
+    }
+
+
+def _dates(refs: Sequence[RecordRef]) -> dict[str, list[Any]] | list[dict[str, Any]]:
+    """A column for each date, where all records have the same ones; else those of each record."""
+    names = refs[0].dates.keys() if refs else ()
+    if all(ref.dates.keys() == names for ref in refs):
+        return {name: [_out(ref.dates[name]) for ref in refs] for name in names}
+    return [{name: _out(moment) for name, moment in ref.dates.items()} for ref in refs]
+
+
+def _is_plain(ref: RecordRef) -> bool:
+    return not (ref.identity or ref.blocked or ref.rows != 1 or ref.facts or ref.subjects or ref.contested)
+
+
+def _more(ref: RecordRef) -> list[Any]:
+    subjects = [(one.kind, one.value) for one in ref.subjects]
+    return [ref.identity, ref.blocked, ref.rows, dict(ref.facts), subjects, ref.contested]
+
+
+def _records(
+    keys: list[list[str]],
+    fingerprints: list[str],
+    dates: dict[str, list[Any]] | list[dict[str, Any]],
+    more: dict[str, list[Any]],
+    due: list[Any],
+) -> list[DueRecord]:
+    """What `_columns` was made of."""
+    if isinstance(dates, list):
+        moments: list[dict[str, Moment | None]] = [{name: _in(one) for name, one in row.items()} for row in dates]
+    elif dates:
+        columns = [map(_in, column) for column in dates.values()]
+        moments = [dict(zip(dates, row, strict=True)) for row in zip(*columns, strict=True)]
+    else:
+        moments = [{} for _ in keys]
+    refs = [RecordRef(tuple(key), row, seen) for key, row, seen in zip(keys, moments, fingerprints, strict=True)]
+    for number, (identity, blocked, rows, facts, subjects, contested) in more.items():
+        refs[int(number)] = replace(
+            refs[int(number)],
+            identity=tuple(identity),
+            blocked=blocked,
+            rows=rows,
+            facts=facts,
+            subjects=frozenset(Subject(kind, value) for kind, value in subjects),
+            contested=contested,
+        )
+    return [DueRecord(ref, _EPOCH + timedelta(0, 0, moment)) for ref, moment in zip(refs, due, strict=True)]
 
 
 def _out(moment: Moment | None) -> Any:
-    if moment is None:
-        return None
-    return moment.isoformat() if isinstance(moment, datetime) else [moment.isoformat()]
+    """Microseconds since 1970 for an instant, text for a plain date."""
+    if isinstance(moment, datetime):
+        return (moment - _EPOCH) // _MICROSECOND
+    return None if moment is None else moment.isoformat()
 
 
 def _in(stored: Any) -> Moment | None:
     if stored is None:
         return None
-    if isinstance(stored, list):
-        return date.fromisoformat(stored[0])
-    return datetime.fromisoformat(stored).astimezone(UTC)
+    return date.fromisoformat(stored) if isinstance(stored, str) else _EPOCH + timedelta(0, 0, stored)

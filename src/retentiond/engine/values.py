@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from retentiond.connector.api import Copy, Finding
+from retentiond.engine.anchoring import Anchoring
 from retentiond.engine.assignment import Assignment
+from retentiond.errors import AuditError
 from retentiond.model.decision import Decision
 from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
 
@@ -147,10 +149,14 @@ class RunReport:
     reconciled: tuple[Reconciled, ...] = ()
     bugs: tuple[Exception, ...] = field(default=(), repr=False)
     """What ended some of the steps though nobody raised it on purpose; whoever made the run raises the first."""
+    anchoring: Anchoring | None = None
+    """What became of the run's checkpoint; None where a bug kept it from the anchors."""
 
     @property
     def exit_status(self) -> int:
-        """0 done, 1 something failed, 3 a bug, 4 refused by a guard or not approved, 130 interrupted."""
+        """0 done, 1 something failed, 3 a bug, 4 refused by a guard or not approved, 5 an anchor contradicts, 130 interrupted."""
+        if self.anchoring is not None and self.anchoring.contradicted:
+            return AuditError.exit_status
         if self.bugs:
             return 3
         statuses = {step.status for step in self.steps}
@@ -160,7 +166,7 @@ class RunReport:
             return 130
         if statuses & {Status.REFUSED, Status.REPORT, Status.AWAITING}:
             return 4
-        return 0
+        return 1 if self.anchoring is not None and self.anchoring.troubles else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ SAFE_FIELDS = frozenset(
     {
         # what was done to what
         "action", "approval", "batch", "connector", "dataset", "phase", "policy", "rule", "run", "status", "system", "target",
-        "trigger",
+        "trigger", "types",
         # how much
         "attempt", "attempts", "changed", "done", "due", "exit_status", "failed", "kept", "open_batches", "overdue", "past_cap",
         "pid", "population", "records", "resolved", "rows", "rules", "running", "seconds", "size", "steps", "undatable",

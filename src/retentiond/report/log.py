@@ -8,8 +8,10 @@ from typing import Any, TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.anchor import Coverage
 from retentiond.audit import Entry, Verification
 from retentiond.model.record import OutcomeKind
+from retentiond.report.anchors import CoverageJson, coverage_json, coverage_text
 from retentiond.report.layout import lines, table
 from retentiond.report.shown import moment, shown, stamp
 from retentiond.report.words import OUTCOMES
@@ -54,6 +56,7 @@ class VerificationJson(TypedDict):
     signed_size: int
     unsigned_tail: int
     open_batches: int
+    anchors: CoverageJson | None
     problems: list[str]
 
 
@@ -111,8 +114,8 @@ def trace_text(trace: Trace) -> str:
     )
 
 
-def verification_json(found: Verification) -> VerificationJson:
-    """How the log verified, for a program."""
+def verification_json(found: Verification, covered: Coverage | None = None) -> VerificationJson:
+    """How the log verified, and how far anchors cover it, for a program."""
     return {
         "trustworthy": found.in_order,
         "size": found.size,
@@ -120,12 +123,13 @@ def verification_json(found: Verification) -> VerificationJson:
         "signed_size": found.signed_size,
         "unsigned_tail": found.unsigned_tail,
         "open_batches": found.open_batches,
+        "anchors": coverage_json(covered) if covered else None,
         "problems": list(found.problems),
     }
 
 
-def verification_text(found: Verification) -> Iterator[RenderableType]:
-    """How the log verified, for a person."""
+def verification_text(found: Verification, covered: Coverage | None = None) -> Iterator[RenderableType]:
+    """How the log verified, and how far anchors cover it, for a person."""
     if found.problems:
         yield "The deletion log is NOT trustworthy; nothing runs until that is cleared up."
         yield from (lines(shown(problem)) for problem in found.problems)
@@ -137,6 +141,8 @@ def verification_text(found: Verification) -> Iterator[RenderableType]:
     )
     if found.open_batches:
         yield lines(f"in doubt: {found.open_batches:,} interrupted; the next run looks up what became of them")
+    if covered is not None:
+        yield from coverage_text(covered)
 
 
 def _summary(entry: Entry) -> str:
@@ -163,6 +169,8 @@ def _summary(entry: Entry) -> str:
             return f"run {_short(str(fields.get('run')))} by {fields.get('trigger')}, clock {fields.get('clock')}"
         case "run-end":
             return f"run {_short(str(fields.get('run')))} {fields.get('status')}: {_value(fields.get('counts'))}"
+        case "anchor":
+            return f"{fields.get('size')} entries anchored by {fields.get('type')}"
         case "log-start":
             return f"{fields.get('origin')}, {fields.get('software')}"
         case _:

@@ -9,10 +9,12 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.anchor import Coverage
 from retentiond.connector.api import Copy
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.values import Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
+from retentiond.report.anchors import CoverageJson, coverage_json, coverage_text
 from retentiond.report.layout import lines, table
 from retentiond.report.rule import bounds_text
 from retentiond.report.shown import counted, day_or_moment, moment, shown, span, stamp
@@ -74,6 +76,7 @@ class PlanJson(TypedDict):
     as_of: str
     steps: list[StepJson]
     totals: TotalsJson
+    anchors: CoverageJson | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class PlanReport:
     approved: Collection[str] | None
     """Digests of the rule versions that may act; None where the state could not be asked."""
     workplace: Workplace
+    covered: Coverage | None = None
+    """How far anchors cover the deletion log; None where there is none yet."""
 
     def approval(self, step: StepResult) -> bool | None:
         """True where this version of the rule may act; None where nobody knows."""
@@ -102,6 +107,7 @@ def plan_json(report: PlanReport) -> PlanJson:
             "past_cap": sum(plan.past_cap for plan in plans),
             "undatable": sum(undatable_by_target(plans).values()),
         },
+        "anchors": coverage_json(report.covered) if report.covered else None,
     }
 
 
@@ -146,6 +152,9 @@ def plan_text(report: PlanReport, *, samples: bool) -> Iterator[RenderableType]:
     due, past = sum(plan.due for plan in plans), sum(plan.past_cap for plan in plans)
     undatable = sum(undatable_by_target(plans).values())
     yield f"Total: {due:,} due, of them {past:,} past the promised maximum; {undatable:,} undatable, never acted on."
+    if report.covered:
+        yield "The deletion log:"
+        yield from coverage_text(report.covered)
 
 
 def overview(report: PlanReport) -> RenderableType:

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 from retentiond.engine.values import Reconciled, RunReport, Status, StepResult
 from retentiond.model.record import OutcomeKind
+from retentiond.report.anchors import CoverageJson, HandedJson, anchoring_text, coverage_json, handed_json
 from retentiond.report.layout import lines, table
 from retentiond.report.shown import counted, moment, shown, stamp
 from retentiond.report.words import DONE, OUTCOMES, STATUSES
@@ -57,6 +58,8 @@ class RunJson(TypedDict):
     exit_status: int
     reconciled: list[ReconciledJson]
     steps: list[RunStepJson]
+    handed: list[HandedJson]
+    anchors: CoverageJson | None
 
 
 def run_json(report: RunReport) -> RunJson:
@@ -71,6 +74,8 @@ def run_json(report: RunReport) -> RunJson:
         "exit_status": report.exit_status,
         "reconciled": [reconciled_json(one) for one in report.reconciled],
         "steps": [_step_json(step) for step in report.steps],
+        "handed": handed_json(report.anchoring) if report.anchoring else [],
+        "anchors": coverage_json(report.anchoring.coverage) if report.anchoring else None,
     }
 
 
@@ -96,6 +101,8 @@ def run_text(report: RunReport) -> Iterator[RenderableType]:
         yield lines(f"{counted(len(unapproved), 'rule')} only reported: nobody has approved the present version.", depth=0)
     yield ""
     yield _last_line(report)
+    if report.anchoring:
+        yield from anchoring_text(report.anchoring)
     yield from _next_commands(report)
 
 
@@ -152,7 +159,7 @@ def reconciled_text(one: Reconciled) -> Iterator[RenderableType]:
     if one.unresolved:
         yield lines(shown(one.unresolved))
     for kind, number in one.outcomes.items():
-        yield lines(f"{number:,} {OUTCOMES[kind]}")
+        yield lines(f"{number:,} {DONE[one.action] + ', ' if kind in _OURS else ''}{OUTCOMES[kind]}")
 
 
 def reconciled_json(one: Reconciled) -> ReconciledJson:

@@ -9,7 +9,9 @@ from typing import TypedDict
 
 from rich.console import RenderableType
 
+from retentiond.anchor import Coverage
 from retentiond.audit import Verification, Word
+from retentiond.engine.anchoring import late_anchors
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import (
     Clearance,
@@ -121,6 +123,10 @@ class StatusReport:
     """None where there is no log yet."""
     duties: Duties = NO_DUTIES
     """What persons still have to do."""
+    covered: Coverage | None = None
+    """How far anchors cover the log; None where there is none yet, or it is not trustworthy."""
+    remains: bool = False
+    """True where the log's write-ahead file could not be cleared."""
 
     @property
     def alive(self) -> bool:
@@ -153,7 +159,14 @@ class StatusReport:
             found.append(
                 f"The daemon gave no sign of life since {moment(self.heartbeat.at)}, and was not told to stop. Start it again."
             )
+        if self.covered is not None:
+            found += late_anchors(self.workplace.settings, self.covered, self.at)
         found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
+        if self.remains and self.last_run is not None and self.last_run.ended_at is not None:
+            found.append(
+                "What the last run had put aside, sealed, is still in the deletion log's write-ahead file, because somebody read "
+                "the log while it was to be cleared. The next run clears it; look who keeps `log.db` open."
+            )
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found
@@ -218,7 +231,7 @@ def status_json(report: StatusReport) -> StatusJson:
         "heartbeat": {"at": stamp(beat.at), "pid": beat.pid, "state": beat.state} if beat else None,
         "rules": [_rule_json(report, place) for place in range(len(report.workplace.assignments))],
         "duties": duties_json(report.duties),
-        "log": verification_json(report.log) if report.log else None,
+        "log": verification_json(report.log, report.covered) if report.log else None,
     }
 
 
@@ -240,7 +253,7 @@ def status_text(report: StatusReport) -> Iterator[RenderableType]:
     if report.log is None:
         yield "There is no deletion log yet."
     else:
-        yield from verification_text(report.log)
+        yield from verification_text(report.log, report.covered)
 
 
 _WAITS = {

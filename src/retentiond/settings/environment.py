@@ -17,9 +17,9 @@ def variables(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _plain_settings(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
-    """The path of each setting that a line of text can hold; systems are for the file alone."""
+    """The path of each setting that a line of text can hold; systems and anchors are for the file alone."""
     for name, field in model.model_fields.items():
-        if get_origin(field.annotation) is dict:
+        if get_origin(field.annotation) in (dict, tuple):
             continue
         kinds = (field.annotation, *get_args(field.annotation))
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

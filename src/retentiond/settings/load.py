@@ -13,6 +13,7 @@ from typing import Any
 from retentiond.document import Document, build, read
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.secret import Secret
+from retentiond.settings.anchors import placed
 from retentiond.settings.environment import PREFIX, variables
 from retentiond.settings.values import Settings
 
@@ -106,7 +107,12 @@ def _anchored(settings: Settings, document: Document) -> Settings:
     if isinstance(password, Secret) and password.file is not None:
         password = password.model_copy(update={"file": folder / password.file})
     anchored = settings.model_copy(
-        update={"policies": folder / settings.policies, "state": folder / settings.state, "database_password": password}
+        update={
+            "policies": folder / settings.policies,
+            "state": folder / settings.state,
+            "database_password": password,
+            "anchors": tuple(placed(anchor, folder) for anchor in settings.anchors),
+        }
     )
     anchored._document = document  # noqa: SLF001 - the file it was read from is no setting of its own
     return anchored

@@ -9,16 +9,17 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from retentiond.document import Document
 from retentiond.secret import Secret
+from retentiond.settings.anchors import Anchors
 from retentiond.settings.environment import PREFIX, variables
+from retentiond.settings.part import Count, Part, Place, Span, whole
 from retentiond.settings.schedule import parse_schedule, risky_local_hours
 
 POSTGRESQL = "postgresql+psycopg"
-_SPAN = re.compile(r"P(?:([0-9]{1,4})D)?(?:T([0-9]{1,5})H)?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:/[A-Za-z0-9._~-]+)*")
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -29,19 +30,6 @@ def _share(value: object) -> object:
     if match is None or not 0 < float(match[1]) <= 100:  # noqa: PLR2004 - per cent
         raise ValueError("a share is written in per cent, more than 0% and at most 100%, for example 25%")
     return float(match[1]) / 100
-
-
-def _count(value: object) -> object:
-    # pydantic reads true as 1, and so would switch a limit to one record.
-    if isinstance(value, bool):
-        raise ValueError("a whole number is wanted here, not true or false")  # noqa: TRY004 - pydantic reports only ValueError
-    return value
-
-
-def _path(value: object) -> object:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("a path is wanted here; the text is empty")
-    return value
 
 
 def _schedule(value: str) -> str:
@@ -76,32 +64,13 @@ def _database(value: str) -> str:
     return value
 
 
-def _span(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    # Whole days and hours only: what a month is would have to be said by a calendar.
-    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if match is None or not (found := timedelta(days=int(match[1] or 0), hours=int(match[2] or 0))):
-        raise ValueError("a span is written in ISO 8601 days or hours, at least one hour, for example P7D or PT12H")
-    return found
-
-
-Span = Annotated[timedelta, BeforeValidator(_span)]
-"""Written as `P7D` or `PT12H`."""
-
 Share = Annotated[float, BeforeValidator(_share)]
 """Written in per cent (`25%`), kept as a fraction."""
 
-Count = Annotated[int, BeforeValidator(_count), Field(gt=0)]
-Place = Annotated[Path, BeforeValidator(_path)]
 Name = Annotated[str, Field(pattern=_NAME)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
-
-
-class Guards(_Part):
+class Guards(Part):
     """How far each guard lets a run go; a rule's own `limits` take the place of the first three."""
 
     records: Count = 10_000
@@ -130,14 +99,14 @@ class Guards(_Part):
     """How long after its second approval a looser version of a rule, or a removal, does not count yet."""
 
 
-class Retry(_Part):
+class Retry(Part):
     """How often a system that is not available is tried again."""
 
-    attempts: Annotated[int, BeforeValidator(_count), Field(ge=1, le=20)] = 5
+    attempts: Annotated[int, BeforeValidator(whole), Field(ge=1, le=20)] = 5
     """How many times in all."""
 
 
-class Log(_Part):
+class Log(Part):
     """What the program's own messages look like, on stderr or in the journal."""
 
     format: Literal["text", "json", "journal"] = "text"
@@ -146,7 +115,7 @@ class Log(_Part):
     """The least urgent messages that are still written."""
 
 
-class SystemSettings(_Part):
+class SystemSettings(Part):
     """One system: by which connector it is reached, and which of its data sets rules may speak of."""
 
     connector: str
@@ -189,6 +158,8 @@ class Settings(BaseSettings):
     """The IANA time zone of the schedule."""
     batch_size: Count = 1_000
     """How many records are dealt with together; a connector may ask for fewer."""
+    anchors: Anchors = ()
+    """To whom outside checkpoints of the deletion log are handed, so that rewriting it is found."""
     guards: Guards = Guards()
     retry: Retry = Retry()
     log: Log = Log()

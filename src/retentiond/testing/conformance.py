@@ -7,11 +7,14 @@ import inspect
 from retentiond.testing.acting import ActingPromises, PermitPromises
 from retentiond.testing.finding import FindingPromises
 from retentiond.testing.looking import LookingPromises
+from retentiond.testing.proving import ProvingPromises
 from retentiond.testing.telling import TellingPromises
 from retentiond.testing.unblocking import UnblockingPromises
 
 
-class ConformanceKit(FindingPromises, LookingPromises, TellingPromises, ActingPromises, UnblockingPromises, PermitPromises):
+class ConformanceKit(
+    FindingPromises, LookingPromises, TellingPromises, ActingPromises, UnblockingPromises, ProvingPromises, PermitPromises
+):
     """All promises. A test class inherits from it; each test takes a `world`, empty and its own, from a fixture."""
 
     @classmethod

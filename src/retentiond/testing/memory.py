@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from retentiond.connector import (
     Action,
     Anonymizer,
     Answer,
+    Answered,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -29,12 +31,15 @@ from retentiond.connector import (
     How,
     Moment,
     Offer,
+    Permit,
     Presence,
     Reader,
+    Receipt,
     RecordRef,
     Subject,
     Target,
     TargetOptions,
+    receipt_of,
 )
 
 Key = tuple[str, ...]
@@ -68,6 +73,8 @@ class When(StrEnum):
     """Everything happened, and nobody is told."""
     HALF = "half"
     """The first half of the batch happened."""
+    UNDONE = "undone"
+    """Everything happened, and was undone again as a whole at the very end."""
 
 
 @dataclass(slots=True)
@@ -89,6 +96,10 @@ class MemoryStore:
     """What `coverage` tells."""
     acts: int = 0
     """How many batches it was asked to change."""
+    proves: How | None = None
+    """By what it proves acts later: `receipt`, or `stored-answer` as an interface does that is given a key for each batch."""
+    receipts: list[tuple[str, str, Receipt]] = field(default_factory=list)
+    """The receipts it keeps, each with the name of the log and the batch."""
     before_act: Callable[[Sequence[RecordRef]], None] | None = None
     """Called once, just before the next act: for what others do in between."""
     _disturbances: list[tuple[When, Exception]] = field(default_factory=list)
@@ -123,8 +134,14 @@ class MemoryStore:
         """Have the next act end with `error`; several of these strike one after the other."""
         self._disturbances.append((when, error))
 
-    def disturbed(self, act: Callable[[Sequence[RecordRef]], list[Answer]], refs: Sequence[RecordRef]) -> list[Answer]:
-        """Do `act`, unless something that was asked for comes in between."""
+    def disturbed(self, role: Remembering, one: Callable[[RecordRef], Answer], refs: Sequence[RecordRef]) -> list[Answer]:
+        """Do to each what `one` does, and have the role prove it, unless something that was asked for comes in between."""
+
+        def act(some: Sequence[RecordRef]) -> list[Answer]:
+            answers = [one(ref) for ref in some]
+            role.prove(some, answers)
+            return answers
+
         self.acts += 1
         meanwhile, self.before_act = self.before_act, None
         if meanwhile is not None:
@@ -133,8 +150,11 @@ class MemoryStore:
         if not self._disturbances:
             return act(refs)
         when, error = self._disturbances.pop(0)
+        before = deepcopy(self.datasets), list(self.receipts)
         if when is not When.BEFORE:
-            act(refs if when is When.AFTER else refs[: len(refs) // 2])
+            act(refs[: len(refs) // 2] if when is When.HALF else refs)
+        if when is When.UNDONE:
+            self.datasets, self.receipts = before
         raise error
 
     def check(self) -> None:
@@ -283,7 +303,44 @@ class MemoryReader(Reader):
         )
 
 
-class MemoryDeleter(Deleter):
+class Remembering:
+    """What proves acts in memory: to be inherited beside a role."""
+
+    _store: MemoryStore
+    permit: Permit | None
+
+    def prove(self, refs: Sequence[RecordRef], answers: Sequence[Answer]) -> None:
+        """Keep a receipt, together with the act."""
+        if self.permit is not None and self._store.proves is not None and refs:
+            self._store.receipts.append((self.permit.log, self.permit.batch, receipt_of(self.permit, refs, answers)))
+
+    def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+        """Those of the batch, by what the store is said to prove acts by."""
+        del notes
+        self._store.check()
+        how = self._store.proves
+        return None if how is None else [known_by(receipt, how) for _, one, receipt in self._store.receipts if one == batch]
+
+    def left_over(self, log: str) -> Sequence[str]:
+        """The batches of which the store keeps receipts."""
+        self._store.check()
+        return list(dict.fromkeys(batch for owner, batch, _ in self._store.receipts if owner == log))
+
+    def forget(self, batches: Sequence[str]) -> None:
+        """Drop just these."""
+        self._store.check()
+        self._store.receipts = [one for one in self._store.receipts if one[1] not in batches]
+
+
+def known_by(receipt: Receipt, how: How) -> Receipt:
+    """The receipt, with what it tells as done known by `how`."""
+    answers = {
+        number: replace(answer, how=how) if answer.said is Answered.DONE else answer for number, answer in receipt.answers.items()
+    }
+    return replace(receipt, answers=answers)
+
+
+class MemoryDeleter(Remembering, Deleter):
     """Deletes from memory."""
 
     def __init__(self, store: MemoryStore, target: Target) -> None:
@@ -292,7 +349,7 @@ class MemoryDeleter(Deleter):
         self._store = store
 
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+        return self._store.disturbed(self, self._one, refs)
 
     def _one(self, ref: RecordRef) -> Answer:
         records = self._store.datasets.get(self.target.dataset, {})
@@ -304,7 +361,7 @@ class MemoryDeleter(Deleter):
         return Answer.done(How.RETURNING)
 
 
-class MemoryBlocker(Blocker):
+class MemoryBlocker(Remembering, Blocker):
     """Blocks in memory, and unblocks."""
 
     def __init__(self, store: MemoryStore, target: Target) -> None:
@@ -313,10 +370,10 @@ class MemoryBlocker(Blocker):
         self._store = store
 
     def _block(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+        return self._store.disturbed(self, self._one, refs)
 
     def _unblock(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._store.disturbed(lambda some: [self._back(ref) for ref in some], refs)
+        return self._store.disturbed(self, self._back, refs)
 
     def _one(self, ref: RecordRef) -> Answer:
         return self._turned(ref, blocked=True)
@@ -335,7 +392,7 @@ class MemoryBlocker(Blocker):
         return Answer.done(How.RETURNING)
 
 
-class MemoryAnonymizer(Anonymizer):
+class MemoryAnonymizer(Remembering, Anonymizer):
     """Anonymizes in memory."""
 
     def __init__(self, store: MemoryStore, target: Target) -> None:
@@ -344,7 +401,7 @@ class MemoryAnonymizer(Anonymizer):
         self._store = store
 
     def _anonymize(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return self._store.disturbed(lambda some: [self._one(ref) for ref in some], refs)
+        return self._store.disturbed(self, self._one, refs)
 
     def _one(self, ref: RecordRef) -> Answer:
         records = self._store.datasets.get(self.target.dataset, {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from datetime import date, datetime
 
-from retentiond.connector import ConnectorError, Presence, subject
-from retentiond.testing.memory import MemoryStore, memory_connector
+from retentiond.connector import ConnectorError, How, Presence, TransientConnectorError, subject
+from retentiond.testing.memory import MemoryStore, When, memory_connector
 from retentiond.testing.world import Gap, Key, World
 
 
@@ -18,7 +18,7 @@ class MemoryWorld(World):
     subject = "email"
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = MemoryStore(proves=How.RECEIPT)
         self.connector = memory_connector(self.store)
         self.connection = {}
         self.gaps = {Gap.WRITE_THROUGH: "memory knows no sessions and no rights"}
@@ -70,6 +70,10 @@ class MemoryWorld(World):
     def unreachable(self) -> None:
         """As if the line was cut."""
         self.store.unreachable = ConnectorError("The store in memory is out of reach; it was told so.", "unavailable")
+
+    def undo(self) -> None:
+        """As if the line was cut just before the end."""
+        self.store.disturb(When.UNDONE, TransientConnectorError("The store in memory undid it all; it was told so."))
 
     def typed(self, key: Key) -> str:
         """Components with slashes between them."""

@@ -8,19 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import Any, ClassVar
 
 from retentiond.connector import (
     RULED,
     Action,
+    Anonymizer,
     Answer,
+    Blocker,
     ConnectionOptions,
     Connector,
     Cutoff,
+    Deleter,
     Offer,
     Permit,
     Presence,
     Reader,
+    Receipt,
     RecordRef,
     Subject,
     Target,
@@ -64,6 +69,8 @@ class Gap(StrEnum):
     """No record tells a fact."""
     CONTESTED = "contested"
     """No record can be held by two data sets."""
+    RECEIPTS = "receipts"
+    """Nothing in the system proves later what became of a batch whose answer was lost."""
 
 
 class World(ABC):
@@ -171,6 +178,10 @@ class World(ABC):
         """Have another data set of the system hold this record, too."""
         raise NotImplementedError
 
+    def undo(self) -> None:
+        """Have the system undo the next act, all of it and at its very end, and the connector be told of an error."""
+        raise NotImplementedError
+
 
 _FACILITIES: dict[Gap, Callable[..., object]] = {
     Gap.WRITE_THROUGH: World.write_through,
@@ -230,6 +241,8 @@ class Bench:
             return bool(self.offer.subjects)
         if gap is Gap.FACTS:
             return bool(self.offer.facts)
+        if gap is Gap.RECEIPTS:
+            return all(self.receipts(action, "kit.0") is not None for action in self.offer.actions)
         if gap is Gap.INSTANT:
             return world.instant is not None
         if gap is Gap.DAY:
@@ -334,28 +347,46 @@ class Bench:
 
     def permit(self, action: Action, refs: Sequence[RecordRef]) -> Permit:
         """The right to do that."""
-        return Permit("kit.1", action, self.world.target, refs)
+        return Permit(f"kit.{next(_NUMBERS)}", action, self.world.target, refs)
 
     def act(self, action: Action, refs: Sequence[RecordRef], permit: Permit | None = None) -> list[Answer]:
         """Open the role, act, close it. A permit is minted unless one is given."""
-        permit = permit or self.permit(action, refs)
+        with self.role(action) as role:
+            permit = permit or self.permit(action, refs)
+            match role:
+                case Deleter():
+                    return role.delete(refs, permit)
+                case Blocker() if action is Action.UNBLOCK:
+                    return role.unblock(refs, permit)
+                case Blocker():
+                    return role.block(refs, permit)
+                case Anonymizer():
+                    return role.anonymize(refs, permit)
+
+    def receipts(self, action: Action, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+        """What a new role proves of a batch."""
+        with self.role(action) as role:
+            return role.receipts(batch, notes)
+
+    def role(self, action: Action) -> Deleter | Blocker | Anonymizer:
+        """The open role that does it."""
         connector, connection, options, target = self.world.connector, self.connection, self.options, self.world.target
         if action is Action.DELETE:
             assert connector.deleter is not None, "delete is offered and there is no deleter"
-            with connector.deleter(connection, options, target) as deleter:
-                return deleter.delete(refs, permit)
+            return connector.deleter(connection, options, target)
         if action in {Action.BLOCK, Action.UNBLOCK}:
             assert connector.blocker is not None, "block is offered and there is no blocker"
-            with connector.blocker(connection, options, target) as blocker:
-                return blocker.block(refs, permit) if action is Action.BLOCK else blocker.unblock(refs, permit)
+            return connector.blocker(connection, options, target)
         assert connector.anonymizer is not None, "anonymize is offered and there is no anonymizer"
-        with connector.anonymizer(connection, options, target) as anonymizer:
-            return anonymizer.anonymize(refs, permit)
+        return connector.anonymizer(connection, options, target)
 
     def snapshot(self) -> dict[Key, object]:
         """The truth about everything that is there."""
         return {key: self.world.content(key) for key in self.world.all_keys()}
 
+
+_NUMBERS = count(1)
+"""Each batch of the kit has an id of its own, as it has in a deletion log."""
 
 REACHED = {
     Action.DELETE: Presence.ABSENT,

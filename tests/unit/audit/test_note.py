@@ -119,3 +119,8 @@ def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:
 
 def test_a_key_does_not_show_itself() -> None:
     assert bytes(range(0x40, 0x60)).hex() not in repr(SIGNER)
+
+
+def test_a_signature_line_that_is_not_ascii_is_refused_like_any_other_that_cannot_be_read() -> None:
+    with pytest.raises(NoteError, match="cannot be read"):
+        open_note("a\n1\nb\n\n\u2014 name \u00fc\n", VerifierKey("name", bytes(32)))

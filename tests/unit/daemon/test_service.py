@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,17 +13,20 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from support.notified import Ear, open_ear
 
+from retentiond.anchor import Coverage
+from retentiond.audit import read_log
 from retentiond.daemon.notify import Notifier
 from retentiond.daemon.service import Service
 from retentiond.daemon.signals import Inbox, Word
 from retentiond.daemon.work import Hooks
+from retentiond.engine.anchoring import Anchoring, Handed
 from retentiond.engine.evidence import log_place, open_evidence, open_store_of
 from retentiond.engine.values import RunReport, Status
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, StateError
 from retentiond.model.request import Request, RequestKind, RequestState
 from retentiond.model.subject import Subject
-from retentiond.settings import load_settings
+from retentiond.settings import FileAnchor, load_settings
 
 SETTINGS = """\
 policies: policies
@@ -438,3 +442,81 @@ def test_what_was_demanded_while_nobody_listened_is_done_first(workplace: Workpl
     script.steps.append(script.run_ends)
     service_of(workplace, script, runs, ear).loop()
     assert runs.triggers == ["catch-up"]
+
+
+def with_anchor(workplace: Workplace, path: Path) -> Workplace:
+    """The same with a log, an anchor that is a file, and no run for months."""
+    settings = workplace.settings.model_copy(update={"anchors": (FileAnchor(type="file", path=path),), "schedule": "0 0 1 1 *"})
+    with open_evidence(settings, datetime(2026, 11, 24, 3, tzinfo=UTC)):
+        pass
+    return replace(workplace, settings=settings)
+
+
+def anchored(workplace: Workplace) -> list[datetime | None]:
+    """When the log was anchored, as it tells itself."""
+    with read_log(log_place(workplace.settings)) as log:
+        return [entry.at for entry in log.entries(kind="anchor")]
+
+
+def test_an_idle_day_is_anchored_once(clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear, tmp_path: Path) -> None:
+    workplace = with_anchor(workplace, tmp_path / "foreign")
+    begin, script = datetime(2026, 11, 24, 12, tzinfo=UTC), Script()
+    script.steps = [script.run_ends, later(clock, hours=10), later(clock, hours=5), later(clock, hours=8, minutes=59)]
+    script.steps += [later(clock, minutes=6), script.run_ends, later(clock, hours=1)]
+    runs = Runs()
+    service_of(workplace, script, runs, ear).loop()
+    assert anchored(workplace) == [begin, begin + timedelta(hours=24, minutes=5)]
+
+
+def test_an_anchor_that_fails_is_told_and_tried_again_within_the_hour(
+    clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace = with_anchor(workplace, tmp_path / "not mounted" / "foreign")
+    said: list[str] = []
+
+    def mount() -> None:
+        said.extend(ear.listen())
+        (tmp_path / "not mounted").mkdir()
+
+    script = Script()
+    script.steps = [script.run_ends, lambda: None, mount, later(clock, minutes=59), later(clock, minutes=2), script.run_ends]
+    service_of(workplace, script, Runs(), ear).loop()
+    assert len(anchored(workplace)) == 1
+    assert "did not take the checkpoint" in capsys.readouterr().err
+    assert any("Not anchored by file; see the journal." in line for line in said)
+    assert "Not anchored" not in ear.listen()[-1]
+
+
+def test_an_anchor_that_contradicts_the_log_ends_the_service_and_the_next_start(
+    clock: FrozenDateTimeFactory, workplace: Workplace, ear: Ear, tmp_path: Path
+) -> None:
+    workplace = with_anchor(workplace, tmp_path / "foreign")
+
+    def forge() -> None:
+        (tmp_path / "foreign").write_text("forged")
+
+    script = Script()
+    script.steps = [script.run_ends, forge, later(clock, hours=24, minutes=5), script.run_ends]
+    service = service_of(workplace, script, Runs(), ear)
+    with pytest.raises(AuditError, match="is not as it was left"):
+        service.loop()
+    service.close()
+    with pytest.raises(AuditError, match="contradict each other"):
+        service_of(workplace, Script(), Runs(), ear)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_run_that_finds_a_contradiction_ends_the_service(workplace: Workplace, ear: Ear) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    handed = Handed("witness", 5, "The witness saw another history.", contradicts=True)
+    report = RunReport("r", "schedule", now, now, now, Status.DONE, (), anchoring=Anchoring((handed,), Coverage(5, {})))
+    script = Script()
+    script.steps.append(script.run_ends)
+    service = Service(
+        workplace.settings.path, workplace, script, Notifier(ear.address, 60.0), 1800, lambda _workplace, _trigger, _hooks: report
+    )
+    service.start()
+    service.wanted = "schedule"
+    with pytest.raises(AuditError, match="another history"):
+        service.loop()
+    service.close()

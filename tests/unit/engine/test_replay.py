@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from support.workbench import LEADS, START, Workbench, rule
 
+from retentiond import failpoint as points
 from retentiond.audit import verify_log
-from retentiond.engine import failpoint as points
 from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.engine.holding import place
 from retentiond.engine.redoing import ReplayReport

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from support.workbench import Workbench, rule
 
-from retentiond.connector import Answer, Cutoff, How, RecordRef
-from retentiond.engine import failpoint as points
+from retentiond import failpoint as points
+from retentiond.connector import Answer, Cutoff, How, Receipt, RecordRef
 from retentiond.engine.evidence import open_evidence
+from retentiond.engine.executor import Stand
 from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
@@ -420,9 +421,134 @@ class TestTrouble:
     ) -> None:
         bench.approve()
         honest = bench.crm.disturbed
-        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, act, refs: honest(act, refs)[:-1])
+        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, *act: honest(*act)[:-1])
         bench.run()
         assert bench.said("old-9") == ["already-absent"]
+
+
+class Died(BaseException):
+    """Stands for `kill -9`."""
+
+
+def dying_at(bench: Workbench, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Run, and die at the first passing of `point`."""
+
+    def die(name: str) -> None:
+        if name == point:
+            raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(points, "hook", die)
+        with pytest.raises(Died):
+            bench.run()
+
+
+PROVING = (How.RECEIPT, How.STORED_ANSWER)
+
+
+@pytest.mark.parametrize("how", PROVING)
+class TestProof:
+    @pytest.fixture(autouse=True)
+    def _proving(self, bench: Workbench, how: How) -> None:
+        bench.crm.proves = how
+        bench.approve()
+
+    def hows(self, bench: Workbench) -> list[tuple[str, str]]:
+        return [(entry.fields["o"], entry.fields["how"]) for entry in bench.entries("outcome")]
+
+    def test_an_act_whose_answer_is_lost_is_proven_and_confirmed(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].done) == (0, 10)
+        assert self.hows(bench) == [("confirmed", how.value)] * 4 + [("confirmed", "returning")] * 6
+        assert bench.problems() == ()
+
+    def test_an_act_that_a_crash_cut_off_is_proven_and_confirmed(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.CONFIRMED: 4}
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 4
+        assert bench.problems() == ()
+
+    @pytest.mark.parametrize("when", [When.BEFORE, When.UNDONE])
+    def test_an_act_that_did_not_happen_is_not_attributed(self, bench: Workbench, when: When) -> None:
+        bench.crm.disturb(when, OutcomeUnknownError("no answer"))
+        assert bench.run().exit_status == 1
+        assert bench.said("old-9") == ["failed"]
+
+    def test_the_half_that_happened_is_told_from_the_half_that_did_not(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.HALF, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 2 + [("failed", "none")] * 2
+
+    def test_what_somebody_else_deleted_meanwhile_is_not_claimed(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        dying_at(bench, monkeypatch, "intended")
+        bench.crm.datasets["leads"].clear()
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.ALREADY_ABSENT: 4}
+        assert report.steps[0].done == 0
+
+    def test_an_attempt_that_was_undone_does_not_speak_for_the_next_one(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.UNDONE, TransientConnectorError("busy"))
+        bench.crm.disturb(When.HALF, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 2 + [("failed", "none")] * 2
+
+    def test_what_was_proven_and_is_there_again_is_unverified(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        there = dict(bench.crm.datasets["leads"])
+        dying_at(bench, monkeypatch, "acted")
+        bench.crm.datasets["leads"].update(there)
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.UNVERIFIED: 4}
+
+    def test_held_records_of_a_batch_keep_the_numbers_of_the_others(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The act is on fewer records than the intent names; a receipt calls them as the intent does."""
+        monkeypatch.setattr(
+            "retentiond.engine.runner.look_again",
+            lambda _store, _assignment, _action, refs, _now: [
+                Stand.HELD if ref.key == ("old-8",) else Stand.FREE for ref in refs
+            ],
+        )
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert bench.said("old-8") == ["held"]
+        assert self.hows(bench)[:4] == [
+            *(("confirmed", how.value), ("held", "none"), ("confirmed", how.value), ("confirmed", how.value))
+        ]
+
+    def test_receipts_are_forgotten_once_the_log_has_concluded(self, bench: Workbench) -> None:
+        bench.run()
+        assert bench.crm.receipts == []
+
+    @pytest.mark.parametrize("point", ["acted", "concluded", "run-ended"])
+    def test_receipts_that_a_crash_left_behind_go_with_the_next_run(
+        self, bench: Workbench, point: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, point)
+        bench.run()
+        assert bench.crm.receipts == []
+
+    def test_receipts_of_another_log_stay(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = ("other.example/retentiond/other", "run.1", Receipt(1, "", {0: Answer.done(How.RETURNING)}))
+        bench.crm.receipts.append(other)
+        dying_at(bench, monkeypatch, "concluded")
+        bench.run()
+        assert bench.crm.receipts == [other]
+
+    def test_the_receipt_of_a_batch_in_doubt_stays_until_it_is_resolved(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        bench.crm.unreadable = True
+        assert bench.run().reconciled[0].unresolved
+        assert len(bench.crm.receipts) == 1
+        bench.crm.unreadable = False
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 4
 
 
 class TestGuards:
@@ -526,7 +652,7 @@ class TestGuards:
         bench.approve()
         with closing(sqlite3.connect(bench.folder / "state" / "log.db")) as database, database:
             database.execute(f"UPDATE log_bundles SET entries = {forged}")  # noqa: S608 - words of this test
-        with pytest.raises(AuditError, match=r"does not verify|cannot be read"):
+        with pytest.raises(AuditError, match="deletion log"):
             bench.run()
         assert bench.crm.acts == 0
 

@@ -37,11 +37,11 @@ records = st.builds(
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(records, max_size=20), st.integers(1, 7))
-def test_what_was_added_comes_back_in_order_and_unchanged(tmp_path: Path, added: list[DueRecord], size: int) -> None:
+@given(st.lists(records, max_size=20), st.integers(1, 7), st.integers(1, 7))
+def test_what_was_added_comes_back_in_order_and_unchanged(tmp_path: Path, added: list[DueRecord], size: int, page: int) -> None:
     with open_spool(tmp_path) as spool:
-        for record in added:
-            spool.add(record)
+        for start in range(0, len(added), page):
+            spool.add(added[start : start + page])
         batches = list(spool.batches(size))
     assert [record for batch in batches for record in batch] == added
     assert all(len(batch) == size for batch in batches[:-1])
@@ -49,7 +49,7 @@ def test_what_was_added_comes_back_in_order_and_unchanged(tmp_path: Path, added:
 
 def test_a_spool_leaves_no_file_to_be_found(tmp_path: Path) -> None:
     with open_spool(tmp_path) as spool:
-        spool.add(DueRecord(RecordRef(("someone@example.org",), {"a": date(2020, 1, 1)}), datetime(2021, 1, 1, tzinfo=UTC)))
+        spool.add([DueRecord(RecordRef(("someone@example.org",), {"a": date(2020, 1, 1)}), datetime(2021, 1, 1, tzinfo=UTC))])
         assert list(tmp_path.iterdir()) == []
 
 
@@ -61,6 +61,6 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
     record = DueRecord(RecordRef(("1" * length,)), datetime(2021, 1, 1, tzinfo=UTC))
     with pytest.raises(StateError, match="Free space"), open_spool(tmp_path) as spool:  # noqa: PT012 - whichever meets the end
         for _ in range(3):
-            spool.add(record)
+            spool.add([record])
         list(spool.batches(1))
     assert full.closed

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from support.program import NEW, open_office
 
+from retentiond.anchor import Anchored, Coverage
 from retentiond.audit import Verification, Word
 from retentiond.cli.terminal import say
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report.status import StatusReport, status_json, status_text
-from retentiond.settings import load_settings
+from retentiond.settings import FileAnchor, load_settings
 from retentiond.store import Approval, Heartbeat, RunRow, StepRow
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -123,3 +124,28 @@ def test_an_approval_that_store_or_log_has_lost_is_told(report: StatusReport, wo
     assert words in bad.problems[0]
     whole = spoken(report, word)
     assert whole.exit_status == 0
+
+
+def anchored(at: datetime, size: int = 8) -> Anchored:
+    return Anchored("file", size, "ab" * 32, "cd" * 32, at)
+
+
+def test_an_anchor_that_took_nothing_for_25_hours_is_told(report: StatusReport, workplace: Workplace) -> None:
+    settings = workplace.settings.model_copy(update={"anchors": (FileAnchor(type="file", path=Path("foreign")),)})
+    configured = replace(report, workplace=replace(workplace, settings=settings))
+    fresh = replace(configured, covered=Coverage(10, {"file": anchored(NOW - timedelta(hours=25))}))
+    assert fresh.exit_status == 0
+    for last in ({}, {"file": anchored(NOW - timedelta(hours=25, seconds=1))}):
+        late = replace(configured, covered=Coverage(10, last))
+        assert late.exit_status == 1
+        assert "The anchor file took no checkpoint" in late.problems[0]
+
+
+def test_the_state_tells_how_far_anchors_reach(report: StatusReport, capsys: pytest.CaptureFixture[str]) -> None:
+    told = replace(report, covered=Coverage(10, {"file": anchored(NOW)}))
+    say(status_text(told))
+    assert "covered up to entry 7, anchored 2026-11-24 14:00:00 UTC by file; 2 entries since" in capsys.readouterr().out
+    log = status_json(told)["log"]
+    assert log is not None
+    assert log["anchors"] is not None
+    assert (log["anchors"]["covered"], log["anchors"]["since"]) == (8, 2)

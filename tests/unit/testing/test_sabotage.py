@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,6 +22,7 @@ from retentiond.connector import (
     Permit,
     Presence,
     Reader,
+    Receipt,
     RecordRef,
     Subject,
     Target,
@@ -1523,6 +1524,126 @@ def first_the_unblock_and_then_the_permit(world: MemoryWorld) -> None:
             super()._spend(action, refs, permit)
 
     blocking(world, Broken)
+
+
+# ---------------------------------------------------------------------------------------------------- receipts
+
+
+def proving(world: MemoryWorld, broken: type[memory.Remembering]) -> None:
+    """Give all roles of the world another way to prove what they do."""
+    deleting(world, type("BrokenDeleter", (broken, MemoryDeleter), {}))
+    blocking(world, type("BrokenBlocker", (broken, MemoryBlocker), {}))
+    anonymizing(world, type("BrokenAnonymizer", (broken, MemoryAnonymizer), {}))
+
+
+@breaks("an_act_that_was_undone_has_no_receipt")
+def a_receipt_written_outside_the_transaction(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def prove(self, refs: Refs, answers: Sequence[Answer]) -> None:
+            super().prove(refs, answers)
+            self._store.safe = list(self._store.receipts)  # type: ignore[attr-defined]
+
+        def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+            receipts = super().receipts(batch, notes)
+            written = [receipt for _, one, receipt in getattr(self._store, "safe", []) if one == batch]
+            return receipts or [memory.known_by(receipt, How.RECEIPT) for receipt in written]
+
+        def forget(self, batches: Sequence[str]) -> None:
+            super().forget(batches)
+            self._store.safe = list(self._store.receipts)  # type: ignore[attr-defined]
+
+    @dataclass
+    class Careless(memory.MemoryStore):
+        safe: list[Any] = field(default_factory=list)
+
+    world.store = Careless(proves=How.RECEIPT)
+    world.connector = memory.memory_connector(world.store)
+    proving(world, Broken)
+
+
+@breaks(
+    "what_was_refused_is_not_proven_as_done",
+    "a_receipt_tells_each_answer_by_the_number_of_the_record",
+)
+def a_receipt_for_records_that_were_not_done(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def prove(self, refs: Refs, answers: Sequence[Answer]) -> None:
+            super().prove(refs, [Answer.done(How.RETURNING) for _ in answers])
+
+    proving(world, Broken)
+
+
+@breaks("a_batch_that_never_happened_has_no_receipt", "an_act_that_was_undone_has_no_receipt")
+def the_receipt_of_another_batch(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+            return super().receipts(batch, notes) or super().receipts(self._last(), notes)
+
+        def _last(self) -> str:
+            return self._store.receipts[-1][1] if self._store.receipts else "none"
+
+    proving(world, Broken)
+
+
+@breaks("a_receipt_names_the_batch_as_its_permit_does")
+def a_receipt_that_counts_only_what_acted(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+            receipts = super().receipts(batch, notes)
+            return None if receipts is None else [replace(one, count=len(one.answers)) for one in receipts]
+
+    proving(world, Broken)
+
+
+@breaks("a_receipt_tells_each_answer_by_the_number_of_the_record")
+def a_receipt_that_counts_from_nought(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+            receipts = super().receipts(batch, notes)
+            return None if receipts is None else [replace(one, answers=dict(enumerate(one.answers.values()))) for one in receipts]
+
+    proving(world, Broken)
+
+
+@breaks("forgetting_takes_away_just_the_receipts_of_these_batches")
+def forgetting_all_of_them(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def forget(self, batches: Sequence[str]) -> None:
+            del batches
+            self._store.receipts.clear()
+
+    proving(world, Broken)
+
+
+@breaks("forgetting_takes_away_just_the_receipts_of_these_batches")
+def forgetting_none_of_them(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def forget(self, batches: Sequence[str]) -> None:
+            pass
+
+    proving(world, Broken)
+
+
+@breaks("forgetting_takes_away_just_the_receipts_of_these_batches")
+def receipts_of_another_log(world: MemoryWorld) -> None:
+    class Broken(memory.Remembering):
+        def left_over(self, log: str) -> Sequence[str]:
+            del log
+            return [batch for _, batch, _ in self._store.receipts]
+
+    proving(world, Broken)
+
+
+@breaks(
+    "a_receipt_tells_each_answer_by_the_number_of_the_record",
+    "a_receipt_names_the_batch_as_its_permit_does",
+    "a_batch_that_never_happened_has_no_receipt",
+    "an_act_that_was_undone_has_no_receipt",
+    "what_was_refused_is_not_proven_as_done",
+    "forgetting_takes_away_just_the_receipts_of_these_batches",
+)
+def a_lack_of_receipts_that_nobody_declared(world: MemoryWorld) -> None:
+    world.store.proves = None
 
 
 # -------------------------------------------------------------------------------------------------- the kit runs
