@@ -18,6 +18,7 @@ from retentiond.report import (
     log,
     plan,
     proof,
+    replay,
     requests,
     reviews,
     run,
@@ -26,7 +27,24 @@ from retentiond.report import (
     taxes,
 )
 
-MODULES = (anchors, answer, difference, duties, fate, holds, log, plan, proof, requests, reviews, run, status, systems, taxes)
+MODULES = (
+    anchors,
+    answer,
+    difference,
+    duties,
+    fate,
+    holds,
+    log,
+    plan,
+    proof,
+    replay,
+    requests,
+    reviews,
+    run,
+    status,
+    systems,
+    taxes,
+)
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 SHAPES: dict[str, Any] = {
@@ -38,6 +56,9 @@ SHAPES: dict[str, Any] = {
     "`run --json`": run.RunJson,
     "An interrupted batch": run.ReconciledJson,
     "A step of a run": run.RunStepJson,
+    "`replay --json`": replay.ReplayJson,
+    "What came back": replay.ReturnedJson,
+    "A step of a replay": replay.RedoneJson,
     "`explain --json`": fate.ExplainJson,
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
