@@ -21,8 +21,9 @@ from retentiond.audit.keys import open_keys
 from retentiond.audit.leaf import moment, read_leaf
 from retentiond.audit.log import TOUCHED
 from retentiond.audit.place import LogPlace, reading
-from retentiond.audit.stored import PAGE, as_bytes, stored_leaves
+from retentiond.audit.stored import PAGE, as_bytes, first_bundle, stored_leaves
 from retentiond.audit.tables import batches
+from retentiond.audit.tile import WIDTH
 from retentiond.errors import AuditError, StateError
 from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
 
@@ -70,6 +71,8 @@ class Past:
         self._intents: dict[Intent, Intent] = {}
         self.lost = 0
         """How many records it cannot tell of, because the key of their epoch, or what finds them, is gone."""
+        self.begins: datetime | None = None
+        """From when on it tells (aware UTC), where older entries were pruned or stand in another log; None where none do."""
 
     @property
     def empty(self) -> bool:
@@ -176,12 +179,17 @@ def _take_in(
     """Read the whole log once, in order: the outcomes of a batch stand just before its conclusion."""
     intents: dict[str, tuple[int, dict[str, Any]]] = {}
     outcomes: list[tuple[int, bytes]] = []
+    first = first_bundle(connection) * WIDTH
+    cut = first > 0
     for index, leaf in stored_leaves(connection):
         if leaf.startswith(_OUTCOME):
             outcomes.append((index, leaf))
             continue
         fields = _read(index, leaf)
         kind = fields.get("kind")
+        cut = cut or "prev_origin" in fields
+        if cut and past.begins is None and index >= first:
+            past.begins = moment(fields["at"])
         if kind == "intent" and (fields["system"], fields["dataset"]) == (target.system, target.dataset):
             intents[fields["batch"]] = index, fields
         elif kind == "concluded" and fields["batch"] in intents:

@@ -86,10 +86,6 @@ def _late(store: Store, standing: Standing, plan: StepPlan, records: Sequence[Du
     more = plan.population - stayed
     if more <= 0:
         return 0
-    return min(more, sum(_due_before(standing, record, plan.action, began, now) for record in records))
-
-
-def _due_before(standing: Standing, record: DueRecord, action: Action, moment: datetime, now: datetime) -> bool:
-    decision = standing.decide(record.ref, now)
-    since = decision.block_at if action is Action.BLOCK else decision.act_from
-    return since is not None and since < moment
+    decisions = standing.deciding(now)([record.ref for record in records])
+    since = [one.block_at if plan.action is Action.BLOCK else one.act_from for one in decisions]
+    return min(more, sum(moment is not None and moment < began for moment in since))

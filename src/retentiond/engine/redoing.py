@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from retentiond.audit import Intent, Verification
+from retentiond.engine.anchoring import refuse_contradicted
 from retentiond.engine.approval import clock_approved, staff_id
 from retentiond.engine.clearance import removals, waits_for, words_of
 from retentiond.engine.clock import doubts, target_doubt
@@ -19,19 +18,16 @@ from retentiond.engine.evidence import Evidence, log_place
 from retentiond.engine.executor import Done, Means, Stand, execute
 from retentiond.engine.keeping import lost_holds
 from retentiond.engine.lastlook import suppress_first
-from retentiond.engine.reconcile import reconcile
-from retentiond.engine.registers import Registers, Standing, read_registers
-from retentiond.engine.replay import Again, ReplayPlan, Returned, hindrance, places, plan_replay
-from retentiond.engine.spool import Spool, open_spool
-from retentiond.engine.values import DueRecord, Progress, Reconciled, Status, StepResult
+from retentiond.engine.reconcile import reconcile, tidy
+from retentiond.engine.registers import Registers, read_registers
+from retentiond.engine.regrouping import Group, Groups
+from retentiond.engine.replay import ReplayPlan, Returned, hindrance, places, plan_replay
+from retentiond.engine.values import Progress, Reconciled, Status, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, GuardRefused
 from retentiond.failpoint import failpoint
-from retentiond.model.record import Action, Outcome, RecordRef, Target
+from retentiond.model.record import Action, Outcome, RecordRef
 from retentiond.store import ClockReading
-
-ORDER = (Action.UNBLOCK, Action.BLOCK, Action.ANONYMIZE, Action.DELETE)
-"""In which order acts are done again; within it, in that of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,48 +50,6 @@ class ReplayReport:
     def exit_status(self) -> int:
         """0 done, 1 something failed, 4 refused for a data set, 130 interrupted."""
         return {Status.DONE: 0, Status.REFUSED: 4, Status.INTERRUPTED: 130}.get(self.status, 1)
-
-
-@dataclass(slots=True)
-class _Group:
-    """What is done again as one step: one action, once done by one version of one rule."""
-
-    standing: Standing
-    like: Intent
-    """How it was intended then."""
-    spool: Spool
-    indexes: array[int] = field(default_factory=lambda: array("q"))
-    """For each record of the spool the entry by which it was dealt with."""
-
-    def batches(self, size: int, marks: dict[tuple[str, ...], int]) -> Iterator[Sequence[DueRecord]]:
-        """Yield the records, at most `size` at a time, having noted their entries in `marks`."""
-        indexes = iter(self.indexes)
-        for batch in self.spool.batches(size):
-            marks.update((record.ref.key, next(indexes)) for record in batch)
-            yield batch
-
-
-@dataclass(slots=True)
-class _Groups:
-    """Takes in what is to be done again; on the disk but for a number each."""
-
-    directory: Path
-    stack: ExitStack
-    found: dict[tuple[Target, Action, str], _Group] = field(default_factory=dict)
-
-    def add(self, standing: Standing, again: Again) -> None:
-        """Take in one act."""
-        intent = again.act.intent
-        about = intent.target, intent.action, intent.rule
-        group = self.found.get(about)
-        if group is None:
-            group = self.found[about] = _Group(standing, intent, self.stack.enter_context(open_spool(self.directory)))
-        group.spool.add([DueRecord(again.ref, intent.due)])
-        group.indexes.append(again.act.index)
-
-    def ordered(self) -> list[_Group]:
-        """The groups in the order in which they are to be done."""
-        return sorted(self.found.values(), key=lambda group: (ORDER.index(group.like.action), min(group.indexes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +93,12 @@ def replay(
     told = evidence.log.verify()
     if told.problems:
         raise AuditError("The deletion log does not verify; nothing was done.\n" + "\n".join(told.problems))
+    refuse_contradicted(workplace.settings)
     _refuse_by_guards(workplace, evidence, told, reading, system)
     bugs: list[Exception] = []
     reconciled = reconcile(evidence.log, workplace.targets, workplace.settings.retry, clock, sleep, bugs)
+    if reconciled:
+        tidy(evidence.log, workplace.targets, bugs)
     if bugs:
         raise bugs[0]
     if unresolved := [one.unresolved for one in reconciled if one.unresolved and one.target in meant]:
@@ -150,7 +107,7 @@ def replay(
     registers = read_registers(evidence.store, [one.rule.id for one in workplace.assignments])
     this = _Replay(str(uuid.uuid4()), workplace, evidence, registers, now, clock, sleep, stop, progress)
     with ExitStack() as stack:
-        groups = _Groups(workplace.settings.state, stack)
+        groups = Groups(workplace.settings.state, stack)
         plan = plan_replay(
             workplace,
             registers,
@@ -221,7 +178,7 @@ def _left_alone(one: Returned) -> StepResult:
     return StepResult("", "", one.target, Action.DELETE, Status.REFUSED, reasons=one.findings)
 
 
-def _redo(this: _Replay, group: _Group, plan: ReplayPlan) -> StepResult:
+def _redo(this: _Replay, group: Group, plan: ReplayPlan) -> StepResult:
     like, settings, store = group.like, this.workplace.settings, this.evidence.store
     assignment = group.standing.assignment
     bound = assignment.target

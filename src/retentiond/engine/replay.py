@@ -52,6 +52,8 @@ class Returned:
     """Those that were dealt with before and must stay now, by the reason."""
     lost: int = 0
     """Of so many outcomes the log cannot tell which record they are about: the key of their epoch is gone."""
+    known_since: datetime | None = None
+    """From when on (aware UTC) the log tells what was done, where that is after the backup; None where it tells of all."""
     findings: tuple[str, ...] = ()
     """Finished sentences: why nothing can be done there."""
 
@@ -137,7 +139,7 @@ def plan_replay(
 
         try:
             with bound.reader() as reader, open_past(log, bound.target, backup_at) as past:
-                found.append(_look(standing, reader, past, now, take, progress))
+                found.append(_look(standing, reader, past, backup_at, now, take, progress))
         except ConnectorError as error:
             found.append(Returned(bound.target, findings=(str(error),)))
     return ReplayPlan(system, backup_at, now, tuple(found), digest.hexdigest())
@@ -155,6 +157,7 @@ def _look(
     standing: Standing,
     reader: Reader,
     past: Past,
+    backup_at: datetime,
     now: datetime,
     take: Callable[[Again], None],
     progress: Callable[[Progress], None],
@@ -183,8 +186,9 @@ def _look(
                     take(Again(ref, act))
                 else:
                     kept[reason] += 1
+    known_since = past.begins if past.begins is not None and past.begins > backup_at else None
     findings = [one.what for action in again if action in RULED for one in reader.preflight(action) if one.refuses]
-    return Returned(target, examined, again, strangers, undecidable, kept, past.lost, tuple(dict.fromkeys(findings)))
+    return Returned(target, examined, again, strangers, undecidable, kept, past.lost, known_since, tuple(dict.fromkeys(findings)))
 
 
 def _seen(reader: Reader, refs: Sequence[RecordRef], target: Target) -> Sequence[Presence]:

@@ -26,6 +26,7 @@ class ReturnedJson(TypedDict):
     undecidable: int
     kept: dict[str, int]
     lost: int
+    known_since: str | None
     findings: list[str]
 
 
@@ -107,6 +108,8 @@ def _remarks(one: Returned) -> Iterator[str]:
         yield f"{name}: {counted(number, 'act')} not to be repeated now: {REASONS[reason]}."
     if one.lost:
         yield f"{name}: of {counted(one.lost, 'outcome')} the log cannot tell which record they are about; their key is gone."
+    if one.known_since:
+        yield f"{name}: what was done between the backup and {moment(one.known_since)} the log does not tell any more."
     yield from map(shown, one.findings)
 
 
@@ -129,6 +132,7 @@ def _returned_json(one: Returned) -> ReturnedJson:
         "undecidable": one.undecidable,
         "kept": {reason.value: number for reason, number in one.kept.items()},
         "lost": one.lost,
+        "known_since": stamp(one.known_since) if one.known_since else None,
         "findings": list(one.findings),
     }
 

@@ -118,6 +118,15 @@ class Histories(RuleBasedStateMachine):
             except ConfigurationError:
                 return
 
+    @rule(key=st.sampled_from(KEYS))
+    def a_restriction_comes_a_backup_is_made_and_the_restriction_ends(self, key: str) -> None:
+        if self.bench.crm.get("leads", key) is not None:
+            self.a_person_asks(key, RequestKind.RESTRICTION)
+            self.retentiond_runs()
+            self.a_backup_is_made()
+            self.a_person_takes_it_back()
+            self.a_record_is_given_back(key)
+
     @rule()
     def a_backup_is_made(self) -> None:
         self.backups.append((self.bench.now, copy.deepcopy(self.bench.crm.datasets)))
