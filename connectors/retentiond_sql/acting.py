@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -18,10 +19,14 @@ from retentiond_sql.preflight import dangers
 from retentiond_sql.proof import Proof
 from retentiond_sql.rows import Key, fetch
 from retentiond_sql.session import Session, UndoneError
+from retentiond_sql.swift import compares
 from retentiond_sql.trouble import Trouble, trouble_of
 
 _PER_RECORD = frozenset({Trouble.REFERENCED, Trouble.CONSTRAINT, Trouble.REFUSED})
 """Troubles that one record may have while the others have none."""
+
+
+Done = TypeVar("Done")
 
 
 class RefusedError(Exception):
@@ -60,8 +65,13 @@ class Actor:
         act: Act,
         done: Callable[[Row], bool] = lambda _row: False,
         extra: Sequence[str] = (),
+        swiftly: Callable[[Scene, Sequence[RecordRef]], dict[Key, Answer]] | None = None,
     ) -> None:
-        """`done` tells a row that already is as wished; `extra` are columns that the act needs to see."""
+        """`done` tells a row that already is as wished; `extra` are columns that the act needs to see.
+
+        `swiftly` does what the database can tell by itself to be unchanged, where it can, and answers for that; all others
+        are then looked at here.
+        """
         self._options = options
         self._dataset = dataset
         self._target = target
@@ -69,6 +79,7 @@ class Actor:
         self._act = act
         self._done = done
         self._extra = extra
+        self._swiftly = swiftly
         self._known: tuple[Layout, tuple[PartTable, ...]] | None = None
         self._session = Session(open_engine(options, writes=True), target, Fence(options, dataset))
         self.proof = Proof(options, self._session, target)
@@ -106,7 +117,36 @@ class Actor:
         if connection.dialect.name == "postgresql":
             connection.execute(_DURABLE)
         scene = Scene(connection, *self._layout(connection))
-        found = fetch(connection, scene.layout, [ref.key for ref in refs], lock=True, extra=self._extra)
+        answers = self._simple(scene, refs)
+        others = [ref for ref in refs if ref.key not in answers]
+        if others:
+            answers |= self._looked_at(scene, others)
+        return [answers[ref.key] for ref in refs]
+
+    def _simple(self, scene: Scene, refs: Sequence[RecordRef]) -> dict[Key, Answer]:
+        """Do what is simple; nothing where that meets any trouble that one of the records may have."""
+        swiftly = self._swiftly
+        if swiftly is None or scene.parts or not compares(scene.connection, scene.layout):
+            return {}
+        savepoint = scene.connection.begin_nested()
+        try:
+            answers = self._act_whole(scene, lambda: swiftly(scene, refs))
+            savepoint.commit()
+        except RefusedError as refused:
+            code = refused.code
+        except sa.exc.DBAPIError as error:
+            trouble = trouble_of(error)
+            if trouble not in _PER_RECORD:
+                raise
+            code = trouble.value
+        else:
+            return answers
+        _go_back(savepoint, code)
+        return {}
+
+    def _looked_at(self, scene: Scene, refs: Sequence[RecordRef]) -> dict[Key, Answer]:
+        """Look again under lock, and act on what is unchanged."""
+        found = fetch(scene.connection, scene.layout, [ref.key for ref in refs], lock=True, extra=self._extra)
         answers: dict[Key, Answer] = {}
         records: Records = {}
         for ref in refs:
@@ -119,8 +159,7 @@ class Actor:
                 answers[ref.key] = Answer.failed("unsupported")  # two rows in one table: the key tells nothing apart
             else:
                 records[ref.key] = rows
-        answers |= self._settle_referring(scene, records)
-        return [answers[ref.key] for ref in refs]
+        return answers | self._settle_referring(scene, records)
 
     def _settle_referring(self, scene: Scene, records: Records) -> dict[Key, Answer]:
         """Settle, and again what was only kept by records that went after it: MariaDB asks row by row, parents first."""
@@ -139,7 +178,7 @@ class Actor:
         # Not as a context manager: an error of going back would cover up the one that matters.
         savepoint = scene.connection.begin_nested()
         try:
-            answers = self._act_whole(scene, records)
+            answers = self._act_whole(scene, lambda: self._act(scene, records))
             savepoint.commit()
         except RefusedError as refused:
             code = refused.code
@@ -158,12 +197,12 @@ class Actor:
         halves = ({key: records[key] for key in some} for some in (keys[:half], keys[half:]))
         return {key: answer for some in halves for key, answer in self._settle(scene, some).items()}
 
-    def _act_whole(self, scene: Scene, records: Records) -> dict[Key, Answer]:
+    def _act_whole(self, scene: Scene, act: Callable[[], Done]) -> Done:
         """Act; then what is only to be checked at the end is checked, while it can still be told whose fault it is."""
         if scene.layout.dialect != "postgresql":
-            return self._act(scene, records)
+            return act()
         scene.connection.execute(_CHECK_LATER)
-        answers = self._act(scene, records)
+        answers = act()
         scene.connection.execute(_CHECK_NOW)
         return answers
 

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from retentiond.errors import StateError
+from retentiond.folder import sync_folder
 
 _LENGTH = 32
 _NONCE = 12
@@ -70,6 +71,7 @@ def open_seal(state: Path) -> Seal:
 
 def _make(file: Path) -> None:
     part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.unlink(missing_ok=True)  # left by one that was killed; in a container every process may have the same number
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stored:
         stored.write(secrets.token_bytes(_LENGTH))
         stored.flush()
@@ -80,3 +82,4 @@ def _make(file: Path) -> None:
         pass
     finally:
         part.unlink()
+    sync_folder(file.parent)

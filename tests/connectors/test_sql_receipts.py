@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -382,6 +383,11 @@ def test_the_preflight_refuses_a_table_that_a_crash_empties(shop: World) -> None
 @only_on("postgresql")
 def test_the_preflight_finds_nothing_against_transaction_ids_on_a_server_of_today(shop: World) -> None:
     assert found(shop, transaction_ids=True) == []
+
+
+def test_the_how_to_makes_the_table_that_is_used() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "receipts.md"
+    assert f"   {create(TABLE)}\n" in page.read_text(encoding="utf-8")
 
 
 def test_transaction_ids_are_refused_where_there_are_none_and_beside_receipts() -> None:

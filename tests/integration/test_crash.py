@@ -1,6 +1,7 @@
-"""A process that is killed, at every step of the executor and at any moment: afterwards the log and the world agree.
+"""A process that is killed, at every step of the executor and of the log, and at any moment: then log and world agree.
 
-The random moments are 200 for each system, drawn from one seed; fewer with `KILLS=20`.
+The random moments are 20 for each kind of system, drawn from one seed. `KILLS=500 pytest -s -k any_moment` makes more, and
+`SEED=…` others; the figures are printed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,15 +19,27 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.crash import Kill, approve, check_truth, enforce, in_child, restart
-from support.services import fresh_mariadb, fresh_postgresql
+from support.services import Server, fresh_mariadb, fresh_postgresql
 
-from retentiond.model.record import Target
+from retentiond.audit import DeletionLog, Intent, OpenBatch, verify_log
+from retentiond.engine.evidence import log_place
+from retentiond.model.record import How, Outcome, OutcomeKind, RecordRef, Target
+from retentiond.settings import load_settings
 from retentiond_sql.receipts import create
 
-STEPS = ("run-started", "planned", "intended", "acted", "read-back", "concluded", "run-ended", "checkpointed")
-"""The failpoints of one run, in their order."""
+ACTING = (
+    *((name, 1) for name in ("run-started", "planned", "run-ended", "checkpointed")),
+    *((name, nth) for name in ("intended", "looked-again", "acted", "read-back", "concluded") for nth in (1, 2, 6)),
+)
+"""The failpoints of one run, and at which passing of each the process is killed."""
 
-KILLS = int(os.environ.get("KILLS", "200"))
+LOGGING = (
+    *(("appended", nth) for nth in (1, 2, 3, 4, 5, 6, 7, 15, 16)),
+    *(("signed-beside", 1), ("signed", 1), ("work-key-destroyed", 1), ("work-key-destroyed", 2)),
+)
+"""The failpoints within the log: written and not committed, between `last-signed` and its row, before old pages are cleared."""
+
+KILLS, SEED = int(os.environ.get("KILLS", "20")), int(os.environ.get("SEED", "20261124"))
 
 DUE, KEPT = 60, 20
 
@@ -54,7 +67,7 @@ rules:
 SETTINGS = """\
 policies: policies
 state: state
-origin: crash.example/retentiond/test
+{state}origin: crash.example/retentiond/test
 batch_size: 10
 systems:
   store:
@@ -66,13 +79,15 @@ class Home(ABC):
 
     target = Target("store", "records")
     proves = False
+    state = ""
+    """What the settings say about where the state is, if not in files."""
 
     def __init__(self, folder: Path, starts: str, system: str) -> None:
         self.folder = folder
         self.settings = folder / "settings.yaml"
         (folder / "policies").mkdir()
         (folder / "policies" / "crash.yaml").write_text(POLICY.format(starts=starts), encoding="utf-8")
-        self.settings.write_text(SETTINGS + system, encoding="utf-8")
+        self.settings.write_text(SETTINGS.format(state=self.state) + system, encoding="utf-8")
 
         records = [(self.key(number, age), number) for number, age in AGES]
         self.due: frozenset[tuple[str, ...]] = frozenset(key for key, number in records if number < DUE)
@@ -83,9 +98,13 @@ class Home(ABC):
 
     def reset(self) -> None:
         """Put every record back as it was, and the state as it was after the approval."""
+        self.reset_state()
+        self.fill()
+
+    def reset_state(self) -> None:
+        """Put the state back as it was after the approval."""
         shutil.rmtree(self.folder / "state", ignore_errors=True)
         shutil.copytree(self.folder / "approved", self.folder / "state")
-        self.fill()
 
     @abstractmethod
     def key(self, number: int, age: datetime) -> tuple[str, ...]:
@@ -164,6 +183,31 @@ class SqlWorld(Home):
 
 RECEIPTS = "retentiond_receipts"
 
+
+class PostgresqlStateWorld(SqlWorld):
+    """A table in a SQLite file; store and deletion log are in PostgreSQL."""
+
+    def __init__(self, folder: Path, url: sa.URL, server: Server) -> None:
+        self._server, self._name = server, url.database
+        shown = url.render_as_string(hide_password=False)
+        self.state = f"database: {shown}\n"
+        super().__init__(folder, sa.URL.create("sqlite", database=str(folder / "records.db")), "")
+        server.execute(f"ALTER DATABASE {self._name} RENAME TO {self._name}_approved")
+
+    def reset_state(self) -> None:
+        super().reset_state()
+        self._server.execute(
+            f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)",
+            f"CREATE DATABASE {self._name} TEMPLATE {self._name}_approved OWNER {self._name}",
+        )
+
+    def close(self) -> None:
+        """Leave one database of that name, as it was found."""
+        self._server.execute(
+            f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)", f"ALTER DATABASE {self._name}_approved RENAME TO {self._name}"
+        )
+
+
 DATE_KINDS = {
     "mysql": "{column: created, kind: local-timestamp, zone: UTC}",
     "sqlite": "{column: created, kind: local-timestamp, zone: UTC}",
@@ -241,8 +285,10 @@ KINDS = {
     "sqlite": "",
     "sqlite with receipts": f"receipts: {RECEIPTS}",
     "postgresql": "",
+    "postgresql-state": "",
     "postgresql with receipts": f"receipts: {RECEIPTS}",
     "postgresql with transaction ids": "transaction_ids: true",
+    "mariadb": "",
     "mariadb with receipts": f"receipts: {RECEIPTS}",
     "files": "",
     "lines": "",
@@ -262,20 +308,32 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             fresh = fresh_postgresql if kind == "postgresql" else fresh_mariadb
             with closing(fresh(request.getfixturevalue(f"{kind}_server"))) as making:
                 yield SqlWorld(folder, next(making), proof)
+        case "postgresql-state":
+            server = request.getfixturevalue("postgresql_server")
+            with closing(fresh_postgresql(server)) as making:
+                stateful = PostgresqlStateWorld(folder, next(making), server)
+                yield stateful
+                stateful.close()
         case "files":
             yield FileWorld(folder)
         case "lines":
             yield LineWorld(folder)
 
 
-def after_the_crash(world: Home) -> None:
-    """Start again: first what is in doubt is resolved, then the rest is done; both times log and world agree."""
+def after_the_crash(world: Home) -> int:
+    """Start again: first what is in doubt is resolved, then the rest is done; both times log and world agree.
+
+    How many batches were in doubt.
+    """
+    found = verify_log(log_place(load_settings(world.settings)))
+    assert not found.problems, found.problems
     in_child(lambda: restart(world))
     check_truth(world)
     in_child(lambda: enforce(world))
     check_truth(world)
     assert not world.due & world.living()
     assert world.left_over() == 0, "receipts are left of batches that are concluded"
+    return found.open_batches
 
 
 def test_without_a_crash_everything_due_goes_and_the_log_says_so(world: Home) -> None:
@@ -285,33 +343,58 @@ def test_without_a_crash_everything_due_goes_and_the_log_says_so(world: Home) ->
     assert world.living() == world.kept
 
 
-@pytest.mark.parametrize("occurrence", [1, 2, 6])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "occurrence"), ACTING)
 def test_a_kill_at_any_step_leaves_log_and_world_agreeing(world: Home, step: str, occurrence: int) -> None:
     world.reset()
-    lived = in_child(lambda: enforce(world), Kill(step, occurrence))
-    once = step in {"run-started", "planned", "run-ended", "checkpointed"}
-    assert lived == (once and occurrence > 1), "the failpoint was passed as often as expected"
+    assert not in_child(lambda: enforce(world), Kill(step, occurrence)), "the failpoint is passed as often as that"
     after_the_crash(world)
 
 
-@pytest.mark.parametrize("occurrence", [1])
-@pytest.mark.parametrize("step", ["resolve", "resolved"])
-def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: Home, step: str, occurrence: int) -> None:
+@pytest.mark.parametrize("world", ["sqlite", "postgresql-state"], indirect=True)
+@pytest.mark.parametrize(("step", "occurrence"), LOGGING)
+def test_a_kill_at_any_step_of_the_log_leaves_log_and_world_agreeing(world: Home, step: str, occurrence: int) -> None:
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill(step, occurrence)), "the failpoint is passed as often as that"
+    after_the_crash(world)
+
+
+@pytest.mark.parametrize("step", ["resolve", "appended", "resolved"])
+def test_a_kill_while_a_doubt_is_resolved_leaves_it_to_the_next_start(world: Home, step: str) -> None:
     world.reset()
     assert not in_child(lambda: enforce(world), Kill("acted", 2))
-    assert not in_child(lambda: restart(world), Kill(step, occurrence))
+    assert not in_child(lambda: restart(world), Kill(step, 1))
     after_the_crash(world)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("world", ["sqlite", "postgresql-state"], indirect=True)
+@pytest.mark.parametrize("step", ["signed-beside", "signed", "work-key-destroyed"])
+def test_a_kill_while_what_a_crash_left_is_signed_leaves_it_to_the_next_start(world: Home, step: str) -> None:
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill("acted", 2))
+    assert not in_child(lambda: enforce(world), Kill(step, 1))
+    after_the_crash(world)
+
+
+@pytest.mark.parametrize("world", ["postgresql with transaction ids"], indirect=True)
+@pytest.mark.parametrize("occurrence", [1, 2, 6])
+def test_a_kill_between_note_and_commit_is_told_as_not_done(world: Home, occurrence: int) -> None:
+    world.reset()
+    before = world.living()
+    assert not in_child(lambda: enforce(world), Kill("noted", occurrence))
+    in_child(lambda: restart(world))
+    check_truth(world)
+    assert len(before) - len(world.living()) == (occurrence - 1) * 10, "what was noted and never committed is there"
+    after_the_crash(world)
+
+
+@pytest.mark.timeout(7200)
 def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: Home) -> None:
-    chance = random.Random(20261124)  # noqa: S311 - moments, no secrets
+    chance = random.Random(SEED)  # noqa: S311 - moments, no secrets
     world.reset()
     started = time.perf_counter()
     in_child(lambda: enforce(world))
     length = time.perf_counter() - started
-    killed = 0
+    killed = doubtful = 0
     while killed < KILLS:
         world.reset()
         moment = chance.uniform(0.0, length)
@@ -319,7 +402,8 @@ def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: Home) -> None
             length = moment  # the run was over by then, so a later moment kills nobody; machines warm up
         else:
             killed += 1
-        after_the_crash(world)
+        doubtful += after_the_crash(world)
+    print(f"{killed} kills: {doubtful} left a batch in doubt; 0 lost, 0 phantoms, 0 unresolved")  # noqa: T201 - the figures
 
 
 def test_the_harness_notices_a_batch_in_doubt(world: Home) -> None:
@@ -330,9 +414,53 @@ def test_the_harness_notices_a_batch_in_doubt(world: Home) -> None:
         check_truth(world)
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_the_harness_notices_an_act_of_ours_that_nobody_can_tell_to_be_ours(world: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill("acted", 1))
+    in_child(lambda: restart(world))
+    check_truth(world)
+    monkeypatch.setattr(world, "proves", True)
+    with pytest.raises(AssertionError, match="by whose"):
+        check_truth(world)
+
+
 def test_the_harness_notices_an_entry_about_a_record_that_is_still_there(world: Home) -> None:
     world.reset()
     assert in_child(lambda: enforce(world))
     world.fill()
     with pytest.raises(AssertionError, match="still there"):
+        check_truth(world)
+
+
+def _concluded_before_the_act(log: DeletionLog, intent: Intent, records: Sequence[RecordRef], now: datetime) -> OpenBatch:
+    batch = INTEND(log, intent, records, now)
+    CONCLUDE(log, batch, [Outcome(OutcomeKind.CONFIRMED, How.RETURNING)] * len(records), now)
+    return batch
+
+
+def _intended_after_the_act(log: DeletionLog, batch: OpenBatch, outcomes: Sequence[Outcome], now: datetime) -> None:
+    CONCLUDE(log, INTEND(log, batch.intent, batch.records, now), outcomes, now)
+
+
+INTEND, CONCLUDE = DeletionLog.intend, DeletionLog.conclude
+
+
+def test_the_harness_notices_a_log_that_is_written_before_the_act(world: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeletionLog, "intend", _concluded_before_the_act)
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill("intended", 1))
+    with pytest.raises(AssertionError, match="still there"):
+        check_truth(world)
+
+
+def test_the_harness_notices_a_log_that_is_written_after_the_act(world: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_log: DeletionLog, intent: Intent, records: Sequence[RecordRef], _now: datetime) -> OpenBatch:
+        return OpenBatch(f"{intent.run}.1", 0, intent, tuple(records), b"")
+
+    monkeypatch.setattr(DeletionLog, "intend", nothing)
+    monkeypatch.setattr(DeletionLog, "conclude", _intended_after_the_act)
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill("acted", 1))
+    with pytest.raises(AssertionError, match="does not say so"):
         check_truth(world)

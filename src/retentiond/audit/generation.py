@@ -51,7 +51,8 @@ def begin_generation(place: LogPlace) -> Path:
         write_beside(folder / place.public_key.name, place.public_key.read_text(encoding="utf-8"))
         names = ["log.db-wal", "log.db-shm", "log.db", KEYS, ANCHORS, place.last_signed.name]
         for name in names:  # what was signed goes last: until then the log counts as lost, and nothing begins
-            if (place.state / name).exists():
+            # What is there came in an earlier try; one that a start in between has made is of the new log.
+            if (place.state / name).exists() and not (folder / name).exists():
                 (place.state / name).rename(folder / name)
                 failpoint("generation-moved")
         return folder
@@ -98,7 +99,8 @@ def _set_tables_aside(url: sa.URL, schema: str) -> None:
     try:
         with translated("The deletion log"), engine.begin() as connection:
             inspector = sa.inspect(connection)
-            names = [name for name in (*metadata.tables, VERSION_TABLE) if inspector.has_table(name)]
+            there = {name for name in (*metadata.tables, VERSION_TABLE) if inspector.has_table(name)}
+            names = sorted(name for name in there if not inspector.has_table(name, schema))
             if names:
                 connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
             for name in names:

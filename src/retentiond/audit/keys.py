@@ -19,6 +19,7 @@ from retentiond.audit.handle import EpochKey, lp
 from retentiond.audit.note import Signer
 from retentiond.errors import AuditError, ConfigurationError
 from retentiond.failpoint import failpoint
+from retentiond.folder import sync_folder
 
 SECRET = 32
 NONCE = 12
@@ -117,7 +118,7 @@ def shred_epoch(keys: Keys, kid: str, origin: str, new_kek: bytes | None) -> Non
             (keys.folder / f"epoch-{kid}").rename(doomed)
         if new_kek is None and following.exists() and not (keys.folder / KEK).exists():
             following.rename(keys.folder / KEK)
-        _sync(keys.folder)
+        sync_folder(keys.folder)
         fresh = new_kek or _stored(following, make=lambda: secrets.token_bytes(SECRET))
         failpoint("kek-made")
         for epoch in keys.epochs:
@@ -129,7 +130,7 @@ def shred_epoch(keys: Keys, kid: str, origin: str, new_kek: bytes | None) -> Non
             _destroy(keys.folder / KEK)
             failpoint("kek-destroyed")
             following.rename(keys.folder / KEK)
-            _sync(keys.folder)
+            sync_folder(keys.folder)
         _destroy(doomed)
     except OSError as error:
         raise AuditError(f"The keys in {keys.folder} cannot be exchanged ({error.strerror}). Run the command again.") from None
@@ -144,7 +145,7 @@ def destroy_work_key(folder: Path) -> None:
     """Destroy it, once nothing sealed under it is needed any more: what is left of it in old pages cannot be read again."""
     try:
         (folder / "work").unlink(missing_ok=True)
-        _sync(folder)
+        sync_folder(folder)
     except OSError as error:
         raise AuditError(f"The key of the last run cannot be removed from {folder} ({error.strerror}).") from None
 
@@ -253,7 +254,7 @@ def _write(file: Path, secret: bytes) -> None:
         stored.flush()
         os.fsync(stored.fileno())
     part.rename(file)
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
 def _destroy(file: Path) -> None:
@@ -263,7 +264,7 @@ def _destroy(file: Path) -> None:
         stored.flush()
         os.fsync(stored.fileno())
     file.unlink()
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -280,11 +281,3 @@ def _refuse_open_folder(folder: Path) -> None:
         raise AuditError(f"The folder of keys {folder} cannot be used ({error.strerror}). Restore it from its backup.") from None
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise AuditError(f"The folder of keys {folder} is open to others. Give it mode 0700.")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,6 +33,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "key": frozenset({"what", "op"}),
     "prune": frozenset({"level", "from", "to", "rule", "counts", "size", "root"}),
     "anchor": frozenset({"type", "size", "root", "digest"}),
+    "restore": frozenset({"scope", "system", "backup_at", "counts"}),
 }
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaves`."""
 

@@ -40,6 +40,7 @@ from retentiond.audit.verify import Verification, verify
 from retentiond.database import migrate, open_database, refuse_without_fsync, translated
 from retentiond.errors import AuditError, StateError
 from retentiond.failpoint import failpoint
+from retentiond.folder import make_state_directory
 from retentiond.lock import exclusive
 from retentiond.model.record import Outcome, OutcomeKind, RecordRef, Target
 
@@ -53,7 +54,7 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
     Raises `StateError` where another process writes it, `AuditError` where it cannot be written or differs from what was
     last signed.
     """
-    _make_directory(place.state)
+    make_state_directory(place.state)
     with exclusive(place.state / "log.lock", "the deletion log"):
         try:
             engine = open_database(place.database)
@@ -64,8 +65,11 @@ def open_log(place: LogPlace, now: datetime, software: str) -> Iterator[Deletion
                 refuse_without_fsync(engine)
                 migrate(engine, "retentiond.audit:migrations")
             with _written(), engine.begin() as connection:
-                begun = stored_tree(connection).size > 0
+                # Locked: a commit of a killed writer that is still under way on the server is waited for, and seen.
+                begun = stored_tree(connection, lock=True).size > 0
                 used = _newest_kid(connection)
+            if not begun:
+                _refuse_second(place)
             log = DeletionLog(place, engine, open_keys(place.state, place.origin, now.year, make=not begun))
             if not begun:
                 log.begin(now, software)
@@ -85,6 +89,7 @@ class DeletionLog:
         self._engine = engine
         self._keys = keys
         self._numbers = itertools.count(1)
+        self.cleared = True
 
     @property
     def origin(self) -> str:
@@ -93,13 +98,9 @@ class DeletionLog:
 
     def begin(self, now: datetime, software: str) -> None:
         """Write the first entry of a new log, and its verifier key beside it."""
-        if self._place.last_signed.exists():
-            raise AuditError(
-                f"The deletion log is empty, but {self._place.last_signed} says that one was signed here. "
-                f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
-            )
         key = str(self._keys.signer.verifier)
         write_beside(self._place.public_key, key + "\n")
+        failpoint("key-beside")
         self.event("log-start", now, origin=self._place.origin, vkey=key, software=software, **came_after(self._place.state))
         forget_mark(self._place.state)
 
@@ -128,6 +129,7 @@ class DeletionLog:
         kid = next_kid(self._keys, now.year)
         # The entry goes first: a key that the log tells of and nobody made is made at the next start.
         self.event("key", now, what="epoch", op="created", kid=kid)
+        failpoint("epoch-told")
         self._keys = with_new_epoch(self._keys, self._place.state, self._place.origin, kid)
         return kid
 
@@ -296,6 +298,7 @@ class DeletionLog:
             failpoint("signed-beside")
             with _written(), self._engine.begin() as connection:
                 connection.execute(sa.insert(checkpoints).values(size=grown.size, note=note))
+            failpoint("signed")
         if not still_open:
             self._clear_away()
         return checkpoint
@@ -326,6 +329,7 @@ class DeletionLog:
         failpoint("prune-signed")
         with _written(), self._engine.begin() as connection:
             prune(connection, found)
+        failpoint("pruned")
         self._truncate()
         return found
 
@@ -377,32 +381,38 @@ class DeletionLog:
         return [(epoch.handle(target, ref.key), epoch.fingerprint(target, ref)) for epoch in self._keys.epochs]
 
     def _append(self, connection: sa.Connection, written: Sequence[bytes], now: datetime) -> int:
-        return append(connection, written, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        index = append(connection, written, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        failpoint("appended")  # written and not yet committed
+        return index
 
     def _clear_away(self) -> None:
         destroy_work_key(self._keys.folder)
+        failpoint("work-key-destroyed")
         self._truncate()
 
     def _truncate(self) -> None:
-        """Empty the write-ahead log, in which what was deleted may still stand."""
+        """Empty the write-ahead log, in which what was deleted may still stand; `cleared` tells whether that could be done.
+
+        Where a reader is in the way it stays until the next time: sealed, under a key that is gone by now. `remains` tells of it.
+        """
         if self._engine.dialect.name != "sqlite":
             return
         with _written():
             connection = self._engine.raw_connection()
             try:
-                # Where a reader is in the way some of it stays until the next time: sealed, under a key that is gone now.
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
                 connection.close()
+        self.cleared = not busy
 
 
-def _make_directory(state: Path) -> None:
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
-        ) from None
+def _refuse_second(place: LogPlace) -> None:
+    """Raise `AuditError` where a log was signed here before: an empty one beside that is no new beginning."""
+    if place.last_signed.exists():
+        raise AuditError(
+            f"The deletion log is empty, but {place.last_signed} says that one was signed here. "
+            f"Restore the log; or, if it is lost for good, begin another under a new `origin`: `retentiond audit generation`."
+        )
 
 
 def _leaf(connection: sa.Connection, index: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.database import open_database, translated
 from retentiond.errors import AuditError, StateError
+from retentiond.folder import sync_folder
 
 ANCHORS = "anchors"
 """The folder of the anchors' receipts in the state directory."""
@@ -43,6 +44,19 @@ class LogPlace:
     def public_key(self) -> Path:
         """The verifier key, for auditors."""
         return self.state / "log.vkey"
+
+
+def remains(place: LogPlace) -> bool:
+    """True where the write-ahead file of a log in a SQLite file holds something: while one writes, and when clearing it failed.
+
+    Once a run is over nothing is to be left there of what it had put aside, sealed, for its open batches.
+    """
+    if place.url is not None:
+        return False
+    try:
+        return (place.state / "log.db-wal").stat().st_size > 0
+    except OSError:
+        return False  # none, or none that could be told; whoever opens the log says so
 
 
 @contextmanager
@@ -92,10 +106,6 @@ def write_beside(file: Path, text: str) -> None:
             out.flush()
             os.fsync(out.fileno())
         part.rename(file)
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(file.parent)
     except OSError as error:
         raise AuditError(f"{file} cannot be written ({error.strerror}); nothing more is done until it can.") from None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from retentiond.audit import remains
 from retentiond.cli.session import settings_of
 from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
@@ -14,6 +15,7 @@ from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.anchoring import coverage_of
 from retentiond.engine.duties import NO_DUTIES, duties_of
+from retentiond.engine.evidence import log_place
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text
@@ -64,4 +66,5 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             log=log,
             duties=duties_of(workplace, store, now) if store else NO_DUTIES,
             covered=coverage_of(settings) if log and log.in_order else None,
+            remains=remains(log_place(settings)),
         )

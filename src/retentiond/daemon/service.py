@@ -23,6 +23,7 @@ from retentiond.engine.evidence import log_place, open_store_of
 from retentiond.engine.values import RunReport
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import AuditError, ConfigurationError, RetentiondError, StateError
+from retentiond.folder import make_state_directory
 from retentiond.lock import exclusive
 from retentiond.logs import configure, get_logger
 from retentiond.settings import Settings, load_settings
@@ -68,7 +69,7 @@ def serve(settings_path: Path | None, *, stalled_after: timedelta = STALLED_AFTE
         notifier = Notifier.from_environment(os.environ, os.getpid())
         workplace = _read(settings_path)
         configure(workplace.settings.log.format, workplace.settings.log.level)
-        _make_state_directory(workplace.settings.state)
+        make_state_directory(workplace.settings.state)
         stack.enter_context(exclusive(workplace.settings.state / "retentiond.lock", "the daemon"))
         service = Service(settings_path, workplace, inbox, notifier, stalled_after.total_seconds(), make)
         stack.callback(service.close)
@@ -358,15 +359,6 @@ def _never_begun(place: LogPlace) -> bool:
         raise
     except StateError:
         return True
-
-
-def _make_state_directory(state: Path) -> None:
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
-        ) from None
 
 
 def _refuse_another_state(old: Settings, new: Settings) -> None:

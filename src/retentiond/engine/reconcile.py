@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from retentiond.audit import DeletionLog, OpenBatch
 from retentiond.connector.api import Reader
@@ -59,7 +60,6 @@ def _resolve(
     failpoint("resolve")
     log.conclude(batch, outcomes, clock(), resolved=True)
     failpoint("resolved")
-    _tidy(bound, action, log)
     return Reconciled(batch.batch, target, action, Counter(outcome.kind for outcome in outcomes))
 
 
@@ -69,11 +69,20 @@ def _unresolved(batch: OpenBatch, why: str) -> Reconciled:
     return Reconciled(batch.batch, target, batch.intent.action, {}, told)
 
 
-def _tidy(bound: BoundTarget, action: Action, log: DeletionLog) -> None:
-    """Remove the receipts that are needed no more; where that fails, the next session on the target does it."""
+def tidy(log: DeletionLog, targets: Mapping[Target, BoundTarget], bugs: list[Exception]) -> None:
+    """Remove receipts of concluded batches that a killed run left behind, once for each system.
+
+    What cannot be removed now is removed by the next session that acts there; a bug is added to `bugs`.
+    """
+    for bound in {target.system: bound for target, bound in targets.items()}.values():
+        attempted(partial(_tidy, bound, log), bugs)
+
+
+def _tidy(bound: BoundTarget, log: DeletionLog) -> None:
     try:
-        with open_role(bound, action) as role:
-            forget_left_over(role, log)
+        for action in sorted(bound.offer().actions)[:1]:
+            with open_role(bound, action) as role:
+                forget_left_over(role, log)
     except (ConnectorError, ConfigurationError):
         return
 

@@ -16,6 +16,7 @@ from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
 from retentiond.engine.anchoring import anchor, refuse_contradicted
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved
+from retentiond.engine.arrivals import arrived
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import (
     Clearance,
@@ -29,7 +30,7 @@ from retentiond.engine.clearance import (
     words_of,
 )
 from retentiond.engine.clock import doubts, target_doubt
-from retentiond.engine.evidence import Evidence
+from retentiond.engine.evidence import Evidence, log_place
 from retentiond.engine.executor import Means, execute
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
@@ -40,7 +41,7 @@ from retentiond.engine.outbox import flush_outbox
 from retentiond.engine.planner import Noting
 from retentiond.engine.planning import plan_with
 from retentiond.engine.pruning import is_own, prune_step
-from retentiond.engine.reconcile import reconcile
+from retentiond.engine.reconcile import reconcile, tidy
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
 from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
@@ -134,9 +135,11 @@ def run(
     refuse_contradicted(settings)
     # Judged before anything is written: an entry made now would bear witness for the very clock that is in question.
     doubted = doubts(reading, store.clock_reading(), log.last_at(), settings.guards)
-    store.close_abandoned_runs(clock())
+    abandoned = store.close_abandoned_runs(clock())
     bugs: list[Exception] = []
     reconciled = reconcile(log, workplace.targets, settings.retry, clock, sleep, bugs)
+    if abandoned or reconciled:
+        tidy(log, workplace.targets, bugs)
     approved = bool(doubted) and clock_approved(store, reading.at)
     believed = not doubted or approved
     number = str(uuid.uuid4())
@@ -281,6 +284,8 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     lately = this.evidence.log.done_since(this.now - A_DAY)[rule.id, plan.action.value]
     history = store.history(rule.id, plan.action)
     objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=False)
+    standing, due = this.registers.for_rule(assignment), spool.batches(settings.batch_size)
+    objections += arrived(log_place(settings), store, standing, plan, due, settings.guards, this.now)
     by_plan = header is not None and (rule.approval == "plan" or bool(objections))
     if by_plan:
         objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=True)

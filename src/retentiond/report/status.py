@@ -125,6 +125,8 @@ class StatusReport:
     """What persons still have to do."""
     covered: Coverage | None = None
     """How far anchors cover the log; None where there is none yet, or it is not trustworthy."""
+    remains: bool = False
+    """True where the log's write-ahead file could not be cleared."""
 
     @property
     def alive(self) -> bool:
@@ -160,6 +162,11 @@ class StatusReport:
         if self.covered is not None:
             found += late_anchors(self.workplace.settings, self.covered, self.at)
         found += [*self._lost_words(), *self._outdated_words(), *duties_problems(self.duties)]
+        if self.remains and self.last_run is not None and self.last_run.ended_at is not None:
+            found.append(
+                "What the last run had put aside, sealed, is still in the deletion log's write-ahead file, because somebody read "
+                "the log while it was to be cleared. The next run clears it; look who keeps `log.db` open."
+            )
         if not self.trustworthy:
             found.append("The deletion log is not trustworthy; nothing runs until that is cleared up.")
         return found

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from retentiond.database import migrate, open_database, translated
-from retentiond.errors import StateError
+from retentiond.folder import make_state_directory
 from retentiond.sealing import open_seal
 from retentiond.store.approvals import Approvals
 from retentiond.store.attestations import Attestations
@@ -54,12 +54,7 @@ def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
     The directory is made with mode 0700 where it is missing. Raises `StateError` where the store cannot be used:
     unreachable, read-only, full, damaged, or made by a newer retentiond.
     """
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StateError(
-            f"The state directory {state} cannot be made ({error.strerror}). Make it, and give it to the user retentiond runs as."
-        ) from None
+    make_state_directory(state)
     engine = open_database(url if url is not None else state / "state.db")
     try:
         if not _current(engine):

@@ -46,7 +46,7 @@ def test_a_new_log_tells_what_it_follows_and_the_old_one_is_kept(place: LogPlace
 
 def test_a_second_history_is_never_signed_under_the_old_name(place: LogPlace) -> None:
     rolled_back(place)
-    with pytest.raises(ConfigurationError, match="another name"):
+    with pytest.raises(ConfigurationError, match="no second history"):
         begin_generation(place)
     with pytest.raises(AuditError, match="rolled back"), open_log(place, NOW, "retentiond 0"):
         pass

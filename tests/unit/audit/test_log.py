@@ -138,6 +138,28 @@ def test_an_intent_is_durable_before_anything_is_done(place: LogPlace) -> None:
         assert [entry.fields["o"] for entry in reader.find(TARGET, ("anna",))] == ["already-absent"]
 
 
+def test_a_note_is_durable_when_it_is_made_and_read_with_the_open_batch(place: LogPlace) -> None:
+    def die_after_notes() -> None:
+        with open_log(place, NOW, "retentiond 0") as log:
+            batch = log.intend(intent_of(), records_of("anna", "bert"), NOW)
+            log.note(batch, b"first")
+            log.note(batch, b"\0second")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    in_child_that_dies(die_after_notes)
+    with open_log(place, NOW, "retentiond 0") as log:
+        (batch,) = log.open_batches()
+        assert batch.notes == (b"first", b"\0second")
+        assert [ref.key for ref in batch.records] == [("anna",), ("bert",)]
+        with read_log(place) as reader:
+            (entry,) = reader.entries(kind="intent")
+        assert batch.items == entry.fields["items"]
+        log.conclude(batch, [CONFIRMED] * 2, NOW, resolved=True)
+        with pytest.raises(AuditError, match="not open"):
+            log.note(batch, b"too late")
+    assert verify_log(place).problems == ()
+
+
 def test_a_conclusion_counts_its_outcomes(place: LogPlace) -> None:
     written(place)
     with read_log(place) as reader:

@@ -19,6 +19,7 @@ from support import workbench
 from support.workbench import Workbench
 
 from retentiond import failpoint as points
+from retentiond.connector import How
 from retentiond.errors import OutcomeUnknownError, TransientConnectorError
 from retentiond.testing import When
 
@@ -44,11 +45,15 @@ class Died(BaseException):
 class Life(RuleBasedStateMachine):
     """One installation, through good and bad days."""
 
-    @initialize(ages=st.lists(AGES, min_size=len(KEYS), max_size=len(KEYS)))
-    def begin(self, ages: list[int | None]) -> None:
+    @initialize(
+        ages=st.lists(AGES, min_size=len(KEYS), max_size=len(KEYS)),
+        proves=st.sampled_from([None, How.RECEIPT, How.STORED_ANSWER]),
+    )
+    def begin(self, ages: list[int | None], proves: How | None) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.bench = Workbench(self.folder, RULE, batch_size=3)
         self.bench.approve()
+        self.bench.crm.proves = proves
         self.gone: list[tuple[str, datetime]] = []
         """What went while retentiond ran, and when."""
         self.at_rest = True
@@ -73,13 +78,14 @@ class Life(RuleBasedStateMachine):
 
     @rule(when=st.sampled_from(When), transient=st.booleans())
     def the_next_act_is_disturbed(self, when: When, transient: bool) -> None:
-        transient = transient and when is When.BEFORE
+        transient = transient and when in {When.BEFORE, When.UNDONE}
         self.bench.crm.disturb(when, TransientConnectorError("busy") if transient else OutcomeUnknownError("no answer"))
 
     @rule(refused=st.sampled_from(KEYS), undying=st.sets(st.sampled_from(KEYS), max_size=5), unreadable=st.booleans())
     def the_store_refuses_lies_or_cannot_be_read(self, refused: str, undying: set[str], unreadable: bool) -> None:
         self.bench.crm.refusing.add((refused,))
-        self.bench.crm.undying |= {(key,) for key in undying}
+        if self.bench.crm.proves is None:  # a store that proves what it does, does what it says
+            self.bench.crm.undying |= {(key,) for key in undying}
         self.bench.crm.unreadable = unreadable
 
     @rule()
@@ -144,6 +150,9 @@ class Life(RuleBasedStateMachine):
             assert said.count("confirmed") <= went[key], "the log says deleted of something that was not"
             claimed = sum(outcome in {"confirmed", "already-absent", "unverified"} for outcome in said)
             assert claimed >= went[key], "something went that the log does not tell"
+            ours = sum(outcome in {"confirmed", "unverified"} for outcome in said)
+            assert self.bench.crm.proves is None or ours == went[key], "what is proven to have gone by us is told otherwise"
+        assert not self.bench.crm.receipts, "receipts are left of batches that are concluded"
 
 
 def test_whatever_happens_the_promises_hold() -> None:

@@ -12,8 +12,9 @@ import pytest
 from support.workbench import Workbench, rule
 
 from retentiond import failpoint as points
-from retentiond.connector import Answer, Cutoff, How, RecordRef
+from retentiond.connector import Answer, Cutoff, How, Receipt, RecordRef
 from retentiond.engine.evidence import open_evidence
+from retentiond.engine.executor import Stand
 from retentiond.engine.planfile import open_plan_file
 from retentiond.engine.values import Status
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, OutcomeUnknownError, TransientConnectorError
@@ -420,9 +421,175 @@ class TestTrouble:
     ) -> None:
         bench.approve()
         honest = bench.crm.disturbed
-        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, role, act, refs: honest(role, act, refs)[:-1])
+        monkeypatch.setattr(type(bench.crm), "disturbed", lambda _self, *act: honest(*act)[:-1])
         bench.run()
         assert bench.said("old-9") == ["already-absent"]
+
+
+class Died(BaseException):
+    """Stands for `kill -9`."""
+
+
+def dying_at(bench: Workbench, monkeypatch: pytest.MonkeyPatch, point: str, occurrence: int = 1) -> None:
+    """Run, and die when `point` is passed that often."""
+    passed = []
+
+    def die(name: str) -> None:
+        passed.append(name)
+        if name == point and passed.count(point) == occurrence:
+            raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(points, "hook", die)
+        with pytest.raises(Died):
+            bench.run()
+
+
+PROVING = (How.RECEIPT, How.STORED_ANSWER)
+
+
+class Noting(MemoryDeleter):
+    """Keeps nothing in the store: what it noted before it acted is what proves it."""
+
+    def prove(self, refs: Sequence[RecordRef], answers: Sequence[Answer]) -> None:
+        del answers
+        assert self.permit is not None
+        numbers = [str(self.permit.numbers[ref.key]) for ref in refs]
+        self.permit.note(" ".join([self.permit.items, *numbers]).encode())
+
+    def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+        del batch
+        told = [note.decode().split() for note in notes]
+        return [Receipt(4, items, {int(n): Answer.done(How.XID) for n in numbers}) for items, *numbers in told]
+
+
+class TestNotes:
+    @pytest.fixture(autouse=True)
+    def _noting(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("retentiond.testing.memory.MemoryDeleter", Noting)
+        bench.approve()
+
+    def test_what_was_noted_is_asked_for_when_the_answer_is_lost(self, bench: Workbench) -> None:
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        assert bench.run().steps[0].done == 10
+        assert [entry.fields["how"] for entry in bench.entries("outcome")] == ["xid"] * 4 + ["returning"] * 6
+
+    def test_what_was_noted_is_asked_for_after_a_crash(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        assert dict(bench.run().reconciled[0].outcomes) == {OutcomeKind.CONFIRMED: 4}
+
+
+@pytest.mark.parametrize("how", PROVING)
+class TestProof:
+    @pytest.fixture(autouse=True)
+    def _proving(self, bench: Workbench, how: How) -> None:
+        bench.crm.proves = how
+        bench.approve()
+
+    def hows(self, bench: Workbench) -> list[tuple[str, str]]:
+        return [(entry.fields["o"], entry.fields["how"]) for entry in bench.entries("outcome")]
+
+    def test_an_act_whose_answer_is_lost_is_proven_and_confirmed(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        report = bench.run()
+        assert (report.exit_status, report.steps[0].done) == (0, 10)
+        assert self.hows(bench) == [("confirmed", how.value)] * 4 + [("confirmed", "returning")] * 6
+        assert bench.problems() == ()
+
+    def test_an_act_that_a_crash_cut_off_is_proven_and_confirmed(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.CONFIRMED: 4}
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 4
+        assert bench.problems() == ()
+
+    @pytest.mark.parametrize("when", [When.BEFORE, When.UNDONE])
+    def test_an_act_that_did_not_happen_is_not_attributed(self, bench: Workbench, when: When) -> None:
+        bench.crm.disturb(when, OutcomeUnknownError("no answer"))
+        assert bench.run().exit_status == 1
+        assert bench.said("old-9") == ["failed"]
+
+    def test_the_half_that_happened_is_told_from_the_half_that_did_not(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.HALF, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 2 + [("failed", "none")] * 2
+
+    def test_what_somebody_else_deleted_meanwhile_is_not_claimed(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        dying_at(bench, monkeypatch, "intended")
+        bench.crm.datasets["leads"].clear()
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.ALREADY_ABSENT: 4}
+        assert report.steps[0].done == 0
+
+    def test_an_attempt_that_was_undone_does_not_speak_for_the_next_one(self, bench: Workbench, how: How) -> None:
+        bench.crm.disturb(When.UNDONE, TransientConnectorError("busy"))
+        bench.crm.disturb(When.HALF, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 2 + [("failed", "none")] * 2
+
+    def test_what_was_proven_and_is_there_again_is_unverified(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        there = dict(bench.crm.datasets["leads"])
+        dying_at(bench, monkeypatch, "acted")
+        bench.crm.datasets["leads"].update(there)
+        report = bench.run()
+        assert dict(report.reconciled[0].outcomes) == {OutcomeKind.UNVERIFIED: 4}
+
+    def test_held_records_of_a_batch_keep_the_numbers_of_the_others(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The act is on fewer records than the intent names; a receipt calls them as the intent does."""
+        monkeypatch.setattr(
+            "retentiond.engine.runner.look_again",
+            lambda _store, _assignment, _action, refs, _now: [
+                Stand.HELD if ref.key == ("old-8",) else Stand.FREE for ref in refs
+            ],
+        )
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        bench.run()
+        assert bench.said("old-8") == ["held"]
+        assert self.hows(bench)[:4] == [
+            *(("confirmed", how.value), ("held", "none"), ("confirmed", how.value), ("confirmed", how.value))
+        ]
+
+    def test_receipts_are_forgotten_once_the_log_has_concluded(self, bench: Workbench) -> None:
+        bench.run()
+        assert bench.crm.receipts == []
+
+    @pytest.mark.parametrize("point", ["acted", "concluded", "run-ended"])
+    def test_receipts_that_a_crash_left_behind_go_with_the_next_run(
+        self, bench: Workbench, point: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, point)
+        bench.run()
+        assert bench.crm.receipts == []
+
+    def test_receipts_that_are_left_when_nothing_is_due_any_more_go_all_the_same(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "concluded", 3)
+        assert (old(bench), len(bench.crm.receipts)) == (set(), 1)
+        assert bench.run().steps[0].outcomes == {}
+        assert bench.crm.receipts == []
+
+    def test_receipts_of_another_log_stay(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = ("other.example/retentiond/other", "run.1", Receipt(1, "", {0: Answer.done(How.RETURNING)}))
+        bench.crm.receipts.append(other)
+        dying_at(bench, monkeypatch, "concluded")
+        bench.run()
+        assert bench.crm.receipts == [other]
+
+    def test_the_receipt_of_a_batch_in_doubt_stays_until_it_is_resolved(
+        self, bench: Workbench, how: How, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        bench.crm.unreadable = True
+        assert bench.run().reconciled[0].unresolved
+        assert len(bench.crm.receipts) == 1
+        bench.crm.unreadable = False
+        bench.run()
+        assert self.hows(bench)[:4] == [("confirmed", how.value)] * 4
 
 
 class TestGuards:

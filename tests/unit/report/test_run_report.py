@@ -91,6 +91,19 @@ def test_interrupted_batches_come_first_and_an_unresolved_one_says_why(capsys: p
     )
 
 
+def test_of_an_interrupted_batch_only_what_is_proven_is_called_ours_and_none_of_it_counts_for_this_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Reconciled("run-0.1", TARGET, Action.DELETE, {OutcomeKind.CONFIRMED: 3, OutcomeKind.ALREADY_ABSENT: 4})
+    report = replace(REPORT, reconciled=(found,))
+    told = _told(run_text(report), capsys)
+    assert "3 deleted, confirmed by reading back" in told
+    assert "4 already so when asked, not by our act" in told
+    assert run_json(report)["reconciled"][0]["outcomes"] == {"confirmed": 3, "already-absent": 4}
+    assert run_json(report)["steps"] == run_json(REPORT)["steps"]
+    assert _told(run_text(REPORT), capsys).splitlines()[-1] == told.splitlines()[-1]
+
+
 def test_hostile_names_and_reasons_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = replace(STEP, rule="\x1b[2Jrule[red]", target=Target("a\nb", "\u202ec"), reasons=("\x07 [bold]",))
     told = _told(run_text(replace(REPORT, steps=(hostile,))), capsys)
