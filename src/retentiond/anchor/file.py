@@ -48,7 +48,7 @@ def hand_over(anchor: FileAnchor, what: Handover) -> bytes:
             f"what it held is in {folder_of(what.state)}. To begin another file, name another path."
         )
     since, pending = content[before.length :], before.pending.encode()
-    if since and since != pending and pending.startswith(since):
+    if since and pending.startswith(since):
         # A crash or a full disk cut it off; what was written cannot be taken back there, so the rest goes behind it.
         _append(anchor.path, pending[len(since) :])
         content += pending[len(since) :]

@@ -141,6 +141,17 @@ def test_an_addition_that_a_crash_cut_off_is_completed(tmp_path_factory: pytest.
     assert notes_of(anchor.path.read_bytes()) == tuple(log.note(size) for size in sizes)
 
 
+def test_what_somebody_else_added_after_a_crash_is_not_completed(anchor: FileAnchor, state: Path) -> None:
+    log = History.of(9)
+    hand_over(anchor, log.handover(state, 3))
+    _crash(anchor, state, f"{log.note(5)}\n".encode(), 0)
+    _add(anchor.path)
+    found = anchor.path.read_bytes()
+    with pytest.raises(AuditError, match="holds what retentiond did not write"):
+        hand_over(anchor, log.handover(state, 9))
+    assert anchor.path.read_bytes() == found
+
+
 def _crash(anchor: FileAnchor, state: Path, added: bytes, *cuts: int) -> None:
     """The addition is announced, and the machine dies in the middle of it; then again while it is completed."""
     content = anchor.path.read_bytes()
