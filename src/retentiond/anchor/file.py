@@ -75,11 +75,18 @@ def _refuse_foreign(path: Path, since: bytes, what: Handover) -> None:
 def _remembered(state: Path, path: Path) -> _Memory:
     if not (folder_of(state) / MEMORY).exists():
         return _Memory(str(path))
+    match _json(read(state, MEMORY)):
+        case {"path": str() as told, "length": int() as length, "digest": str() as digest, "pending": str() as pending}:
+            return _Memory(told, length, digest, pending) if told == str(path) else _Memory(str(path))
+        case _:
+            raise AuditError(f"{folder_of(state) / MEMORY} is damaged. Restore the state directory from its backup.")
+
+
+def _json(content: bytes) -> object:
     try:
-        memory = _Memory(**json.loads(read(state, MEMORY)))
-    except (ValueError, TypeError):
-        raise AuditError(f"{folder_of(state) / MEMORY} is damaged. Restore the state directory from its backup.") from None
-    return memory if memory.path == str(path) else _Memory(str(path))
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def _remember(state: Path, memory: _Memory) -> None:

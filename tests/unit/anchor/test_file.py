@@ -191,6 +191,15 @@ def _room(limit: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+@pytest.mark.parametrize("memory", ["", "{", "[]", "{}", '{"path": "x", "length": "1", "digest": "", "pending": ""}'])
+def test_a_memory_that_is_damaged_is_an_alarm(anchor: FileAnchor, state: Path, memory: str) -> None:
+    log = History.of(9)
+    hand_over(anchor, log.handover(state, 3))
+    (folder_of(state) / MEMORY).write_text(memory)
+    with pytest.raises(AuditError, match="memory is damaged"):
+        hand_over(anchor, log.handover(state, 9))
+
+
 def test_storage_that_cannot_be_used_is_told(anchor: FileAnchor, state: Path) -> None:
     missing = FileAnchor(type="file", path=anchor.path / "deeper" / "file")
     with pytest.raises(ConnectorError, match="Look whether its storage is mounted"):
