@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,27 +16,35 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.deletion_log import NOW, ORIGIN, RUN, delete
 from support.foreign import VERIFIERS, Verifier
+from support.program import PROGRAM, SETTINGS
 
 from retentiond.audit import LogPlace, open_log, read_log
-from retentiond.audit.export import write_export
-from retentiond.audit.note import Signer, VerifierKey
+from retentiond.audit.note import Signer
 
 PROVEN = (0, 5, 300)
 """The entries that are proven in the export by files of their own."""
 
 
 def exported(state: Path, folder: Path, older: int | None = None) -> Path:
-    """Export the log whose state directory is `state`, with proofs of `PROVEN`, and from the state of `older` entries.
+    """Export the log whose state directory is `state`; proofs are put beside it, also of what was the state of `older` entries.
 
     Entries that stay though those around them were pruned are proven one by one.
     """
+    settings = state.parent / f"{state.name}.yaml"
+    (state.parent / "policies").mkdir(exist_ok=True)
+    text = SETTINGS.format(folder=state.parent, batch_size=1000).replace("state: state", f"state: {state.name}")
+    settings.write_text(text.replace("test.example/retentiond/cli", ORIGIN), encoding="utf-8")
+    command = [*PROGRAM, "--settings", str(settings), "audit", "export", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "proof").mkdir()
     with read_log(LogPlace(state, None, ORIGIN)) as log:
         stayed = [entry.index for entry in itertools.takewhile(lambda entry: entry.index < log.first, log.entries())]
-        proven = stayed or [index for index in PROVEN if index < log.newest.size]
-        extra = {f"proof/{index}.tlog-proof": log.proof(index).encode() for index in proven}
+        for index in stayed or [index for index in PROVEN if index < log.newest.size]:
+            (folder / f"proof/{index}.tlog-proof").write_text(log.proof(index), encoding="utf-8")
         if older is not None:
-            extra[f"proof/{older}-{log.newest.size}.consistency"] = log.consistency_file(older).encode()
-        write_export(folder, log, VerifierKey.parse(vkey_of(state)), NOW, extra=extra)
+            name = f"proof/{older}-{log.newest.size}.consistency"
+            (folder / name).write_text(log.consistency_file(older), encoding="utf-8")
     return folder
 
 
@@ -185,13 +194,10 @@ def pruned(original: Case, tmp_path_factory: pytest.TempPathFactory) -> Case:
     state = Path(shutil.copytree(original.export.parent / "state", folder / "state"))
     with open_log(LogPlace(state, None, ORIGIN), NOW, "retentiond 0") as log:
         log.prune("log@1", lambda _at: True, lambda _fields: True, NOW)
-    export = exported(state, folder / "export")
+    export = exported(state, folder / "export", older=size_of(original.early))
     assert not (export / "log/tile/entries/000").exists()
     assert (export / "proof/0.tlog-proof").exists()
     shutil.copy(original.export / "proof/5.tlog-proof", export / "proof")
-    old = size_of(original.early)
-    with read_log(LogPlace(state, None, ORIGIN)) as log:
-        (export / f"proof/{old}-{log.newest.size}.consistency").write_text(log.consistency_file(old), encoding="utf-8")
     return replace(original, export=export)
 
 
