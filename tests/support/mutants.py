@@ -33,6 +33,13 @@ SAME: Mapping[tuple[str, str, str], str] = {
     ("tile", "64", "65"): "how many tiles are kept at hand decides how fast it is, not what comes out",
     ("tile", "64", "63"): "the same",
     ("tile", "len(found) < HEIGHT", "len(found) <= HEIGHT"): "works out one more row, for which nobody asks",
+    (
+        "proof",
+        "base64.b64decode(text, validate=True)",
+        "base64.b64decode(text)",
+    ): "what was passed over is missed when written anew",
+    ("proof", "True", "False"): "the same",
+    ("proof", "b''", "b'x'"): "neither is what the text says, which is no base64",
     ("tile", "zip(each, each, strict=False)", "zip(each, each)"): "what a missing word means already",
 }
 """Changes that change nothing, by module, code before and after; each with the reason."""
@@ -69,7 +76,7 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Compare(left, ops, comparators):
             for place, op in enumerate(ops):
                 yield ast.Compare(left, [*ops[:place], COMPARISONS[type(op)](), *ops[place + 1 :]], comparators)
-        case ast.BinOp(left, op, right):
+        case ast.BinOp(left, op, right) if type(op) in OPERATORS:  # not the one that joins paths
             yield ast.BinOp(left, OPERATORS[type(op)](), right)
         case ast.AugAssign(target, op, value):
             yield ast.AugAssign(target, OPERATORS[type(op)](), value)
