@@ -45,6 +45,23 @@ def test_signatures_of_unknown_keys_are_passed_over_up_to_sixteen() -> None:
     assert open_note(NOTE + stranger * 15, KEY) == TEXT
 
 
+def test_more_than_sixteen_signatures_are_refused() -> None:
+    stranger = f"— somebody.else {base64.b64encode(bytes(68)).decode()}\n"
+    with pytest.raises(NoteError, match="too many"):
+        open_note(NOTE + stranger * 16, KEY)
+
+
+def test_a_control_character_is_refused_even_where_no_signature_covers_it() -> None:
+    stranger = f"— somebody\telse {base64.b64encode(bytes(68)).decode()}\n"
+    with pytest.raises(NoteError, match="control characters"):
+        open_note(NOTE + stranger, KEY)
+
+
+def test_a_signature_without_a_text_is_no_note() -> None:
+    with pytest.raises(NoteError, match="no signature"):
+        open_note(SIGNER.sign("\n").removeprefix("\n\n"), KEY)
+
+
 def test_a_bad_signature_of_the_known_key_refuses_the_note_even_beside_a_good_one() -> None:
     bad = base64.b64encode(KEY.id + bytes(64)).decode()
     with pytest.raises(NoteError):
@@ -110,6 +127,10 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
         VKEY[:-4],
         VKEY.replace("ASV", "BSV"),
         "+" + VKEY.partition("+")[2],
+        VKEY[:-4] + "-" + VKEY[-4:],
+        str(VerifierKey("", KEY.public)),
+        str(VerifierKey(NAME, KEY.public[:-1])),
+        str(VerifierKey(NAME, KEY.public + b"\x00")),
     ],
 )
 def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:
