@@ -30,6 +30,10 @@ TESTS: Mapping[str, tuple[str, ...]] = {
 }
 
 SAME: Mapping[tuple[str, str, str], str] = {
+    ("note", "return False", "return"): "both mean no",
+    ("note", "base64.b64decode(encoded, validate=True)", "base64.b64decode(encoded)"): "in a signature, as in a proof; a key has a test",
+    ("note", "base64.b64decode(root, validate=True)", "base64.b64decode(root)"): "what was passed over is missed when written anew",
+    ("note", "b''", "b'x'"): "neither is what the line says, which is no base64",
     ("tile", "64", "65"): "how many tiles are kept at hand decides how fast it is, not what comes out",
     ("tile", "64", "63"): "the same",
     ("tile", "len(found) < HEIGHT", "len(found) <= HEIGHT"): "works out one more row, for which nobody asks",

@@ -128,12 +128,12 @@ class Checkpoint:
     def parse(cls, text: str) -> Checkpoint:
         """Read the three lines; raises `NoteError`."""
         try:
-            origin, size, root, rest = text.split("\n")
+            origin, size, root, _ = text.split("\n")
             checkpoint = cls(origin, int(size), base64.b64decode(root, validate=True))
         except ValueError:
             raise NoteError("The note is no checkpoint.") from None
         # Written again it must be the same: one form for one meaning.
         whole = len(checkpoint.root) == ROOT and checkpoint.size >= 0 and checkpoint.origin
-        if rest or not whole or checkpoint.text() != text:
+        if not whole or checkpoint.text() != text:
             raise NoteError("The note is no checkpoint.")
         return checkpoint

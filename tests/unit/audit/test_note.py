@@ -45,6 +45,15 @@ def test_signatures_of_unknown_keys_are_passed_over_up_to_sixteen() -> None:
     assert open_note(NOTE + stranger * 15, KEY) == TEXT
 
 
+def test_an_unknown_signature_may_be_as_short_as_one_byte() -> None:
+    assert open_note(f"{NOTE}— somebody.else AAAAAAA=\n", KEY) == TEXT
+
+
+def test_the_empty_log_has_a_checkpoint() -> None:
+    empty = Checkpoint(NAME, 0, Range().root())
+    assert Checkpoint.parse(empty.text()) == empty
+
+
 def test_more_than_sixteen_signatures_are_refused() -> None:
     stranger = f"— somebody.else {base64.b64encode(bytes(68)).decode()}\n"
     with pytest.raises(NoteError, match="too many"):
@@ -75,6 +84,9 @@ def test_a_bad_signature_of_the_known_key_refuses_the_note_even_beside_a_good_on
         pytest.param(NOTE.replace("\n7\n", "\n8\n"), id="another size"),
         pytest.param(NOTE.replace(NAME, NAME + "x"), id="another name"),
         pytest.param(NOTE.replace("— ", "- "), id="a hyphen"),
+        pytest.param(NOTE.replace("— ", ""), id="nothing before the name"),
+        pytest.param(f"{NOTE}—  {base64.b64encode(bytes(68)).decode()}\n", id="a signature of nobody"),
+        pytest.param(f"{NOTE}— somebody.else AAAAAA==\n", id="a signature of no byte"),
         pytest.param(TEXT, id="no signature"),
         pytest.param(NOTE.removesuffix("\n"), id="no last line feed"),
         pytest.param(NOTE.replace("\n", "\r\n"), id="carriage returns"),
@@ -104,6 +116,7 @@ def test_every_changed_letter_of_a_note_is_refused() -> None:
     "text",
     [
         pytest.param(f"{NAME}\n07\n{base64.b64encode(bytes(32)).decode()}\n", id="a leading zero"),
+        pytest.param(f"{NAME}\n-1\n{base64.b64encode(bytes(32)).decode()}\n", id="the smallest negative size"),
         pytest.param(f"{NAME}\n-7\n{base64.b64encode(bytes(32)).decode()}\n", id="a negative size"),
         pytest.param(f"{NAME}\n7\n{base64.b64encode(bytes(31)).decode()}\n", id="a short root"),
         pytest.param(f"{NAME}\n7\n{base64.b64encode(bytes(32)).decode()}\nmore\n", id="an extension line"),
