@@ -31,8 +31,16 @@ TESTS: Mapping[str, tuple[str, ...]] = {
 
 SAME: Mapping[tuple[str, str, str], str] = {
     ("note", "return False", "return"): "both mean no",
-    ("note", "base64.b64decode(encoded, validate=True)", "base64.b64decode(encoded)"): "in a signature, as in a proof; a key has a test",
-    ("note", "base64.b64decode(root, validate=True)", "base64.b64decode(root)"): "what was passed over is missed when written anew",
+    (
+        "note",
+        "base64.b64decode(encoded, validate=True)",
+        "base64.b64decode(encoded)",
+    ): "in a signature, as in a proof; a key has a test",
+    (
+        "note",
+        "base64.b64decode(root, validate=True)",
+        "base64.b64decode(root)",
+    ): "what was passed over is missed when written anew",
     ("note", "b''", "b'x'"): "neither is what the line says, which is no base64",
     ("tile", "64", "65"): "how many tiles are kept at hand decides how fast it is, not what comes out",
     ("tile", "64", "63"): "the same",
@@ -42,7 +50,6 @@ SAME: Mapping[tuple[str, str, str], str] = {
         "base64.b64decode(text, validate=True)",
         "base64.b64decode(text)",
     ): "what was passed over is missed when written anew",
-    ("proof", "True", "False"): "the same",
     ("proof", "b''", "b'x'"): "neither is what the text says, which is no base64",
     ("tile", "zip(each, each, strict=False)", "zip(each, each)"): "what a missing word means already",
 }
@@ -172,6 +179,8 @@ def places(node: Any, way: tuple[str | int, ...], field: str = "", statement: An
                 yield from places(one, (*way, place), field, statement)
         case ast.Raise() | ast.Import() | ast.ImportFrom() | ast.Expr(ast.Constant()) | ast.Subscript(ast.Name("Callable")):
             return  # words for people are not tested letter by letter
+        case ast.keyword("strict" | "validate"):
+            return  # that they can be left out is tried
         case ast.AST():
             for name, one in ast.iter_fields(node):
                 if name not in {"annotation", "returns", "decorator_list", "ctx", "bases", "ops", "op", "type_params"}:
