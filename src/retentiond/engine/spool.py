@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from retentiond.engine.ahead import ahead
 from retentiond.engine.values import DueRecord
 from retentiond.errors import StateError
 from retentiond.model.record import Moment, RecordRef
@@ -37,12 +38,16 @@ class Spool:
             raise _unwritable(error) from None
 
     def batches(self, size: int) -> Iterator[Sequence[DueRecord]]:
-        """Yield what was added, in order, at most `size` at a time."""
+        """Yield what was added, in order, at most `size` at a time; nothing can be added meanwhile."""
         try:
             self._file.flush()
         except OSError as error:
             raise _unwritable(error) from None
         self._file.seek(0)
+        # While a system is busy with one batch, the next is read.
+        yield from ahead(self._read(size))
+
+    def _read(self, size: int) -> Iterator[Sequence[DueRecord]]:
         batch: list[DueRecord] = []
         for line in self._file:
             batch += _records(**json.loads(line))

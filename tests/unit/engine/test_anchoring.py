@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from support.certificates import Authority
 from support.mailserver import mail_server
 from support.objects import storage
@@ -321,3 +322,32 @@ def test_a_log_that_is_begun_anew_is_anchored_anew_and_the_old_receipts_lie_with
     assert report.anchoring is not None
     assert (report.anchoring.troubles, report.anchoring.coverage.types) == ((), ("file",))
     assert len(list((folder / "anchors").glob("*-file"))) == 1
+
+
+def test_told_to_stop_nobody_is_asked_any_more(everybody: Everybody, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, more=everybody.settings)
+    bench.approve()
+    everybody.witness.answers = 20 * [(503, b"")]
+    settings = bench.workplace().settings
+    with open_evidence(settings, bench.now) as evidence:
+        # While the witness is waited for, somebody wants the process to end.
+        done = anchor(settings, evidence.log, lambda: bench.now, bench.slept.append, stop=lambda: bool(bench.slept))
+    assert [one.type for one in done.handed if one.trouble is None] == ["file", "mail"]
+    assert [one.type for one in done.handed if one.trouble] == ["witness"]
+    assert len(everybody.witness.asked) == 1
+
+
+def test_a_log_in_postgresql_is_anchored_alike(tmp_path: Path, postgresql: sa.URL) -> None:
+    (tmp_path / "foreign").mkdir()
+    bench = Workbench(tmp_path, more=f"{FILE}\ndatabase: {postgresql.render_as_string()}")
+    bench.lead("old", 800)
+    bench.approve()
+    for _ in range(2):
+        report = bench.run()
+        assert report.exit_status == 0
+        assert report.anchoring is not None
+        assert report.anchoring.coverage.types == ("file",)
+    assert anchor_problems(bench.workplace().settings) == []
+    rewritten = foreign(bench).read_bytes()
+    foreign(bench).write_bytes(rewritten[:-4])
+    assert bench.run().exit_status == 5

@@ -197,12 +197,13 @@ def test_a_hold_keeps_what_came_back(drill: Restored) -> None:
 
 
 def test_a_hold_that_is_placed_after_the_plan_counts_at_the_last_look(drill: Restored) -> None:
-    def placed(_name: str) -> None:
-        points.hook = lambda _name: None
-        hold(drill.bench, "old-4")
+    def placed(name: str) -> None:
+        if name == "replay-approved":
+            hold(drill.bench, "old-4")
 
     points.hook = placed
     report = drill.replay()
+    points.hook = lambda _name: None
     assert drill.bench.leads() == NEW | {"old-4"}
     (step,) = report.steps
     assert step.outcomes == {OutcomeKind.CONFIRMED: 4, OutcomeKind.HELD: 1}
