@@ -17,6 +17,7 @@ from retentiond.report import (
     holds,
     log,
     plan,
+    proof,
     replay,
     requests,
     reviews,
@@ -26,7 +27,24 @@ from retentiond.report import (
     taxes,
 )
 
-MODULES = (anchors, answer, difference, duties, fate, holds, log, plan, replay, requests, reviews, run, status, systems, taxes)
+MODULES = (
+    anchors,
+    answer,
+    difference,
+    duties,
+    fate,
+    holds,
+    log,
+    plan,
+    proof,
+    replay,
+    requests,
+    reviews,
+    run,
+    status,
+    systems,
+    taxes,
+)
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 SHAPES: dict[str, Any] = {
@@ -73,6 +91,8 @@ SHAPES: dict[str, Any] = {
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,
     "`audit verify --json`": log.VerificationJson,
+    "`audit prove --json`": proof.ProvenJson,
+    "`audit prune --json`": proof.PrunableJson,
     "How far anchors reach": anchors.CoverageJson,
     "`audit anchor --json`": anchors.AnchoringJson,
     "What an anchor did": anchors.HandedJson,

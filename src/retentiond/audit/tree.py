@@ -161,11 +161,13 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
         if old_root != (new_root if old else EMPTY_ROOT):
             raise ProofError("Two trees of one size have different roots.")
         return
+    if not proof:
+        raise ProofError("The proof is shorter than the tree is high.")
     node, last = old - 1, new - 1
     while node & 1:
         node, last = node >> 1, last >> 1
     # Where the old tree is one full subtree its root is where both ways begin; else the proof begins with what they share.
-    first, *rest = (old_root, *proof) if not node else (proof or (b"",))
+    first, *rest = proof if node else (old_root, *proof)
     old_found = new_found = first
     for sibling in rest:
         if not last:

@@ -67,7 +67,7 @@ def verify_log(place: LogPlace, vkey: str | None = None, elsewhere: Sequence[Pat
     if vkey is None and not place.public_key.exists() and not place.last_signed.exists():
         with reading(place):  # says where there is no log at all
             pass
-    return verify(place, _key(place, vkey), [(str(file), _elsewhere(file)) for file in elsewhere], full=full)
+    return verify(place, verifier_key(place, vkey), [(str(file), _elsewhere(file)) for file in elsewhere], full=full)
 
 
 def verify(place: LogPlace, key: VerifierKey, elsewhere: Sequence[tuple[str, str]] = (), *, full: bool = False) -> Verification:
@@ -198,7 +198,8 @@ _Signed = dict[int, tuple[bytes, str]]
 """By size: the root that was signed, and what to call it."""
 
 
-def _key(place: LogPlace, vkey: str | None) -> VerifierKey:
+def verifier_key(place: LogPlace, vkey: str | None = None) -> VerifierKey:
+    """The key to verify with: `vkey`, or the one beside the log; raises `AuditError`, or `ConfigurationError` for `vkey`."""
     try:
         return VerifierKey.parse(place.public_key.read_text(encoding="utf-8") if vkey is None else vkey)
     except (OSError, UnicodeDecodeError) as error:

@@ -386,8 +386,8 @@ def check(export: Path, key: Key, held: list[Path], proofs: list[Path], found: l
     return [*told, f"Batches whose outcome is not known yet: {len(batches.open)}."]
 
 
-def main() -> int:
-    """Check the export named on the command line."""
+def main(words: list[str] | None = None) -> int:
+    """Check the export named on the command line, or by `words`."""
     parser = argparse.ArgumentParser(description="Checks an export of a deletion log.")
     parser.add_argument("export", type=Path, metavar="EXPORT")
     parser.add_argument(
@@ -395,7 +395,7 @@ def main() -> int:
     )
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], metavar="FILE", help="one that you kept")
     parser.add_argument("--proof", type=Path, action="append", default=[], metavar="FILE", help="one that you were given")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     found: list[str] = []
     told: list[str] = []
     try:

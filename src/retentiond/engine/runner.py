@@ -204,7 +204,7 @@ def run(
     log.checkpoint(ended)
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
-    anchoring = attempted(partial(anchor, settings, log, clock, sleep), bugs)
+    anchoring = attempted(partial(anchor, settings, log, clock, sleep, stop=stop), bugs)
     return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring)
 
 

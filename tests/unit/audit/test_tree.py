@@ -241,6 +241,7 @@ def test_a_proof_of_consistency_shows_nothing_else(place: tuple[int, int]) -> No
         assert not consistent(old, new, changed, new_root, proof)
         assert not consistent(old, new, old_root, changed, proof)
         assert not consistent(old, new, changed, changed, (*proof, changed))
+    assert consistent(old, new, old_root, new_root, ()) == (old == new)
     for changed_proof in spoiled(proof):
         assert not consistent(old, new, old_root, new_root, changed_proof)
 
