@@ -183,7 +183,7 @@ class Histories(RuleBasedStateMachine):
 
 def test_after_a_replay_the_world_is_as_if_it_had_never_been_restored() -> None:
     patient = settings(
-        max_examples=30,
+        max_examples=20,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
