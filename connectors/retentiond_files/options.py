@@ -173,6 +173,8 @@ class FilesOptions(TargetOptions):
     """A file written to within this time counts as live."""
     when_empty: Literal["keep", "delete"] = "keep"
     """What becomes of a file whose last line went."""
+    identity: Literal["key", "mtime"] | None = None
+    """What tells a record from another one under its key, to know it again after a restore; None where nothing does."""
     anonymize: Truncation | None = None
     block: Block | None = None
     copies: tuple[CopyOption, ...] = ()
@@ -190,6 +192,8 @@ class FilesOptions(TargetOptions):
             raise ValueError("records of lines need source: {from: content}")
         if self.record is Unit.LINE and self.block is not None:
             raise ValueError("only whole files can be blocked; say record: file, or leave out block")
+        if self.record is Unit.LINE and self.identity == "mtime":
+            raise ValueError("a file of lines is written to all the time; say identity: key, or leave it out")
         if self.record is Unit.FILE and self.anonymize is not None:
             raise ValueError("only lines can be anonymized; say record: line, or leave out anonymize")
         if self.record is Unit.FILE and self.when_empty != "keep":

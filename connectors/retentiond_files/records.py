@@ -24,6 +24,8 @@ from retentiond_files.slices import Piece, Slice, Survey, newest_entry, pieces_o
 STAMP = 32
 """How many characters of a file's fingerprint tell its inode, size and mtime; the rest tells its date."""
 
+NANO = 10**9
+
 
 class Row(NamedTuple):
     """One record, kept small: a search holds one for each record it found."""
@@ -35,10 +37,12 @@ class Row(NamedTuple):
     blocked: bool = False
     whole_addresses: bool = False
     """True where something is left to be anonymized."""
+    identity: tuple[str, ...] = ()
 
     def ref(self, date_name: str) -> RecordRef:
         """The record as the engine knows it."""
-        return RecordRef(self.key, {date_name: self.moment}, self.fingerprint, blocked=self.blocked, rows=self.rows)
+        dates = {date_name: self.moment}
+        return RecordRef(self.key, dates, self.fingerprint, self.identity, blocked=self.blocked, rows=self.rows)
 
 
 def rows_of(dataset: Dataset, path: Path) -> list[Row]:
@@ -69,7 +73,7 @@ def rows_in(dataset: Dataset, path: Path, handle: int, *, blocked: bool) -> list
     if not dataset.by_line:
         return [file_row(dataset, path, state, handle, blocked=blocked)]
     try:
-        return [slice_row(path, piece) for piece in slices_in(dataset, path, handle, state).values()]
+        return [slice_row(dataset, path, piece) for piece in slices_in(dataset, path, handle, state).values()]
     except Unreadable:
         return [unreadable_row(path)]
 
@@ -79,15 +83,25 @@ def unreadable_row(path: Path) -> Row:
     return Row(None, (text_of(path), UNREADABLE), "")
 
 
-def slice_row(path: Path, piece: Slice) -> Row:
+def slice_row(dataset: Dataset, path: Path, piece: Slice) -> Row:
     """One slice of the file at `path` as a record."""
-    return Row(piece.newest, (text_of(path), piece.hour), piece.fingerprint, piece.rows, whole_addresses=piece.whole_addresses)
+    key = (text_of(path), piece.hour)
+    identity = key if dataset.options.identity else ()
+    return Row(piece.newest, key, piece.fingerprint, piece.rows, whole_addresses=piece.whole_addresses, identity=identity)
 
 
 def file_row(dataset: Dataset, path: Path, state: os.stat_result, handle: int | None, *, blocked: bool) -> Row:
     """A whole file as a record; `handle` is only needed where the date stands in the content."""
     moment = _moment(dataset, path, state, handle, blocked=blocked)
-    return Row(moment, (text_of(path),), stamp_of(state) + _digest(str(moment)), blocked=blocked)
+    key = (text_of(path),)
+    match dataset.options.identity:
+        case "key":
+            identity: tuple[str, ...] = key
+        case "mtime":  # in seconds: not every archive keeps what is finer
+            identity = (str(state.st_mtime_ns // NANO),)
+        case None:
+            identity = ()
+    return Row(moment, key, stamp_of(state) + _digest(str(moment)), blocked=blocked, identity=identity)
 
 
 def stamp_of(state: os.stat_result) -> str:

@@ -31,7 +31,8 @@ def is_plain(layout: Layout) -> bool:
 
 def reading(layout: Layout) -> Callable[[Sequence[Raw]], list[RecordRef]]:
     """What reads rows of a plain layout as `Layout.read` does."""
-    width, first = len(layout.key_kinds), len(layout.key_kinds) + len(layout.dates)
+    width = len(layout.key_kinds)
+    flag = width + len(layout.dates)
     number = layout.key_kinds == (Kind.INTEGER,) and layout.dialect == "postgresql"
     columns = [
         (name, column, layout.forms[name], f"{name}=", column.kind == "timestamp" and layout.forms[name] is Form.TYPED)
@@ -44,11 +45,12 @@ def reading(layout: Layout) -> Callable[[Sequence[Raw]], list[RecordRef]]:
             key = raw[0]
             text = (str(key),) if number and type(key) is int and -_LONG <= key < _LONG else layout.key_text(raw[:width])
             dates: dict[str, Moment | None] = {}
-            told = []
-            for (name, column, form, says, instant), value in zip(columns, raw[width:first], strict=True):
-                dates[name], written = _instant(column, value, form) if instant else _date(column, value, form)
+            told, place = [], width
+            for name, column, form, says, instant in columns:
+                dates[name], written = _instant(column, raw[place], form) if instant else _date(column, raw[place], form)
                 told.append(says + written)
-            refs.append(RecordRef(text, dates, digest(told), blocked=bool(raw[first])))
+                place += 1
+            refs.append(RecordRef(text, dates, digest(told), (), bool(raw[flag])))
         return refs
 
     return read

@@ -114,6 +114,8 @@ class SqlReader(Reader):
         with self._session.reading() as connection:
             layout, _ = self._layout(connection)
             found = fetch(connection, layout, [ref.key for ref in refs])
+        if not found:
+            return [Presence.ABSENT] * len(refs)
         return [_presence(found.get(ref.key, [])) for ref in refs]
 
     def explain(self, key: tuple[str, ...]) -> RecordRef | None:

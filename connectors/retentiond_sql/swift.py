@@ -12,9 +12,8 @@ from retentiond_sql.dates import Form, as_text
 from retentiond_sql.layout import Layout
 from retentiond_sql.plain import is_plain
 from retentiond_sql.rows import Key
-from retentiond_sql.values import Kind, Native, digestible
+from retentiond_sql.values import Kind, Native, are_numbers, digestible
 
-_NUMBERS = re.compile(r"(?:0|-?[1-9][0-9]{0,17})(?:,(?:0|-?[1-9][0-9]{0,17}))*", re.ASCII)
 _DIGESTS = re.compile(r"[0-9a-f]{64}(?:,[0-9a-f]{64})*", re.ASCII)
 _SHA256_SINCE = (11,)
 
@@ -37,22 +36,23 @@ def delete_unchanged(connection: sa.Connection, layout: Layout, refs: Sequence[R
     About the others it says nothing: whoever asks looks at them one by one. A row that somebody else is changing is waited
     for, and compared as it is then. Raises `UnsureError` where a key is in more than one row.
     """
-    keys, seen = ",".join(ref.key[0] for ref in refs), ",".join(ref.fingerprint for ref in refs)
-    if not _is_list(_NUMBERS, keys, len(refs)) or not _is_list(_DIGESTS, seen, len(refs)):
+    keys, seen = [text for ref in refs for text in ref.key], ",".join(ref.fingerprint for ref in refs)
+    if (
+        any(len(ref.key) != 1 for ref in refs)
+        or not are_numbers(keys)
+        or seen.count(",") != len(refs) - 1
+        or _DIGESTS.fullmatch(seen) is None
+    ):
         return set()
     asked = {ref.key for ref in refs}
     if len(asked) < len(refs):
         return set()
-    gone = [(str(key),) for (key,) in connection.execute(_statement(layout), {"keys": f"{{{keys}}}", "seen": f"{{{seen}}}"})]
+    told = {"keys": f"{{{','.join(keys)}}}", "seen": f"{{{seen}}}"}
+    gone = [(str(key),) for (key,) in connection.execute(_statement(layout), told)]
     found: set[Key] = set(gone)
     if len(found) < len(gone) or not found <= asked:
         raise UnsureError
     return found
-
-
-def _is_list(form: re.Pattern[str], text: str, number: int) -> bool:
-    # A key that holds a comma would pass for two.
-    return text.count(",") == number - 1 and form.fullmatch(text) is not None
 
 
 def _statement(layout: Layout) -> sa.Executable:

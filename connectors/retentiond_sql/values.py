@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
@@ -200,7 +201,17 @@ def whole_numbers(rows: Collection[Sequence[object]]) -> list[int] | None:
     return cast("list[int]", numbers) if fit else None
 
 
-def among_numbers(column: sa.ColumnElement[Any], numbers: Iterable[int | str]) -> sa.ColumnElement[bool]:
+_NUMBERS = re.compile(r"(?:0|-?[1-9][0-9]{0,17})(?:,(?:0|-?[1-9][0-9]{0,17}))*", re.ASCII)
+
+
+def are_numbers(texts: Sequence[str]) -> bool:
+    """True where each text is a whole number in the one way of writing it, and surely fits into `bigint`."""
+    joined = ",".join(texts)
+    # A text that holds a comma would pass for two.
+    return joined.count(",") == len(texts) - 1 and _NUMBERS.fullmatch(joined) is not None
+
+
+def among_numbers(column: sa.ColumnElement[Any], numbers: Iterable[object]) -> sa.ColumnElement[bool]:
     """True where a column of PostgreSQL is one of these whole numbers, which are sent as one value however many they are."""
     values = sa.bindparam("among", "{" + ",".join(map(str, numbers)) + "}", Native, unique=True)
     return column == sa.any_(sa.cast(values, sa.ARRAY(sa.BigInteger)))

@@ -17,6 +17,8 @@ from retentiond.report import (
     holds,
     log,
     plan,
+    proof,
+    replay,
     requests,
     reviews,
     run,
@@ -25,7 +27,24 @@ from retentiond.report import (
     taxes,
 )
 
-MODULES = (anchors, answer, difference, duties, fate, holds, log, plan, requests, reviews, run, status, systems, taxes)
+MODULES = (
+    anchors,
+    answer,
+    difference,
+    duties,
+    fate,
+    holds,
+    log,
+    plan,
+    proof,
+    replay,
+    requests,
+    reviews,
+    run,
+    status,
+    systems,
+    taxes,
+)
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 SHAPES: dict[str, Any] = {
@@ -37,6 +56,9 @@ SHAPES: dict[str, Any] = {
     "`run --json`": run.RunJson,
     "An interrupted batch": run.ReconciledJson,
     "A step of a run": run.RunStepJson,
+    "`replay --json`": replay.ReplayJson,
+    "What came back": replay.ReturnedJson,
+    "A step of a replay": replay.RedoneJson,
     "`explain --json`": fate.ExplainJson,
     "A fate": fate.FateJson,
     "A bound": fate.BoundJson,
@@ -69,6 +91,8 @@ SHAPES: dict[str, Any] = {
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,
     "`audit verify --json`": log.VerificationJson,
+    "`audit prove --json`": proof.ProvenJson,
+    "`audit prune --json`": proof.PrunableJson,
     "How far anchors reach": anchors.CoverageJson,
     "`audit anchor --json`": anchors.AnchoringJson,
     "What an anchor did": anchors.HandedJson,

@@ -285,13 +285,13 @@ KINDS = {
     "sqlite": "",
     "sqlite with receipts": f"receipts: {RECEIPTS}",
     "postgresql": "",
+    "postgresql-state": "",
     "postgresql with receipts": f"receipts: {RECEIPTS}",
     "postgresql with transaction ids": "transaction_ids: true",
-    "mariadb with receipts": f"receipts: {RECEIPTS}",
     "mariadb": "",
+    "mariadb with receipts": f"receipts: {RECEIPTS}",
     "files": "",
     "lines": "",
-    "postgresql-state": "",
 }
 """Each system, and by what it proves its acts."""
 
@@ -309,8 +309,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             with closing(fresh(request.getfixturevalue(f"{kind}_server"))) as making:
                 yield SqlWorld(folder, next(making), proof)
         case "postgresql-state":
-            with closing(fresh_postgresql(request.getfixturevalue("postgresql_server"))) as making:
-                stateful = PostgresqlStateWorld(folder, next(making), request.getfixturevalue("postgresql_server"))
+            server = request.getfixturevalue("postgresql_server")
+            with closing(fresh_postgresql(server)) as making:
+                stateful = PostgresqlStateWorld(folder, next(making), server)
                 yield stateful
                 stateful.close()
         case "files":
@@ -374,6 +375,18 @@ def test_a_kill_while_what_a_crash_left_is_signed_leaves_it_to_the_next_start(wo
     after_the_crash(world)
 
 
+@pytest.mark.parametrize("world", ["postgresql with transaction ids"], indirect=True)
+@pytest.mark.parametrize("occurrence", [1, 2, 6])
+def test_a_kill_between_note_and_commit_is_told_as_not_done(world: Home, occurrence: int) -> None:
+    world.reset()
+    before = world.living()
+    assert not in_child(lambda: enforce(world), Kill("noted", occurrence))
+    in_child(lambda: restart(world))
+    check_truth(world)
+    assert len(before) - len(world.living()) == (occurrence - 1) * 10, "what was noted and never committed is there"
+    after_the_crash(world)
+
+
 @pytest.mark.timeout(7200)
 def test_a_kill_at_any_moment_leaves_log_and_world_agreeing(world: Home) -> None:
     chance = random.Random(SEED)  # noqa: S311 - moments, no secrets
@@ -398,6 +411,17 @@ def test_the_harness_notices_a_batch_in_doubt(world: Home) -> None:
     world.reset()
     assert not in_child(lambda: enforce(world), Kill("acted", 1))
     with pytest.raises(AssertionError, match="still in doubt"):
+        check_truth(world)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_the_harness_notices_an_act_of_ours_that_nobody_can_tell_to_be_ours(world: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.reset()
+    assert not in_child(lambda: enforce(world), Kill("acted", 1))
+    in_child(lambda: restart(world))
+    check_truth(world)
+    monkeypatch.setattr(world, "proves", True)
+    with pytest.raises(AssertionError, match="by whose"):
         check_truth(world)
 
 

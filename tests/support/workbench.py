@@ -14,7 +14,9 @@ from retentiond.engine.evidence import log_place, open_evidence, open_store_of
 from retentiond.engine.explain import explain
 from retentiond.engine.planfile import write_plan_file
 from retentiond.engine.planning import plan_rules
+from retentiond.engine.redoing import ReplayReport, replay
 from retentiond.engine.registers import Registers, read_registers
+from retentiond.engine.replay import ReplayPlan, plan_replay
 from retentiond.engine.runner import run
 from retentiond.engine.values import Fate, RunReport, StepResult
 from retentiond.engine.workplace import Workplace, read_workplace
@@ -42,7 +44,7 @@ systems:
   shop:
     connector: other
     datasets:
-      orders: {{dates: [ordered]}}
+      orders: {{dates: [ordered], identity: false}}
 """
 
 RULE = """\
@@ -169,6 +171,29 @@ class Workbench:
                 only=only,
                 sleep=self.slept.append,
             )
+
+    def replay(self, since: datetime, *datasets: str, system: str = "crm", most: int | None = None) -> ReplayReport:
+        """Do again what a restore of a system to its state at `since` undid."""
+        workplace = self.workplace()
+        with open_evidence(workplace.settings, self.now) as evidence:
+            return replay(
+                workplace,
+                evidence,
+                system=system,
+                backup_at=since,
+                by="staff-1",
+                reading=self.reading(),
+                clock=lambda: self.now,
+                datasets=datasets,
+                most=most,
+                sleep=self.slept.append,
+            )
+
+    def replay_plan(self, since: datetime, *datasets: str, system: str = "crm") -> ReplayPlan:
+        """What a replay would do."""
+        workplace = self.workplace()
+        place = log_place(workplace.settings)
+        return plan_replay(workplace, self.registers(), place, system, since, self.now, datasets=datasets)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

@@ -47,7 +47,7 @@ def tree() -> list[Path]:
 
 def test_each_connector_folder_has_an_entry_point_and_the_other_way_round() -> None:
     assert {f"{name.removeprefix('retentiond_')} = {name}:connector" for name in CONNECTORS} == {
-        f"{name} = {place}" for name, place in declared().items()
+        f"{name} = {place}" for name, place in declared().items() if not place.startswith("retentiond.connector.")
     }
 
 

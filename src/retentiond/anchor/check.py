@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 
-from retentiond.anchor.coverage import anchored
+from retentiond.anchor.coverage import Anchored, anchored
 from retentiond.anchor.handover import objection
 from retentiond.anchor.reading import found_in
 from retentiond.anchor.receipts import CHECKPOINT, Kept, contradictions, kept, read
@@ -25,14 +27,16 @@ def check_receipts(state: Path, log: LogReader, key: VerifierKey, *, newest: boo
     receipts = kept(state)
     if newest:
         receipts = list({one.type: one for one in receipts}.values())
-    for one in receipts:
-        yield from _check(state, log, key, one)
+    for size, here in groupby(sorted(receipts), key=attrgetter("size")):
+        told = anchored(log, size)
+        for one in here:
+            yield from _check(state, log, key, one, told.get(one.type))
 
 
 def check_shown(file: Path, state: Path, log: LogReader, key: VerifierKey) -> Iterator[str]:
     """What speaks against the log by a receipt that somebody shows: a file, a mail, a cosigned checkpoint, a time stamp.
 
-    A time stamp is compared with the checkpoints that were handed over. Raises `ConfigurationError` where it is none of these.
+    A time stamp is compared with the checkpoints that were handed over or signed. Raises `ConfigurationError` for anything else.
     """
     try:
         content = file.read_bytes()
@@ -45,17 +49,23 @@ def check_shown(file: Path, state: Path, log: LogReader, key: VerifierKey) -> It
         if told := objection(note, key, log.root_at):
             yield f"{file} {told}."
     if found.stamp is not None:
-        sizes = [one.size for one in kept(state, checkpoints=True) if one.type == CHECKPOINT]
-        notes = (read(state, Kept(size, CHECKPOINT).name) for size in sizes)
-        stamped = stamped_digest(found.stamp)
-        if not any(stamped.of(note) for note in notes):
-            yield f"{file} is the time stamp of no checkpoint that was handed over: the log or its receipts were exchanged."
+        yield from _check_stamp(file, found.stamp, state, log, key)
 
 
-def _check(state: Path, log: LogReader, key: VerifierKey, one: Kept) -> Iterator[str]:
+def _check_stamp(file: Path, stamp: bytes, state: Path, log: LogReader, key: VerifierKey) -> Iterator[str]:
+    handed_over = (read(state, one.name) for one in kept(state, checkpoints=True) if one.type == CHECKPOINT)
+    signed = (note.encode() for note in log.notes().values())
+    stamped = stamped_digest(stamp)
+    note = next((one for one in chain(handed_over, signed) if stamped.of(one)), None)
+    if note is None:
+        yield f"{file} is the time stamp of no checkpoint that was signed here: the log was exchanged, or it is of another one."
+    elif told := objection(note.decode("utf-8", "replace"), key, log.root_at):
+        yield f"{file} stamps what {told}."
+
+
+def _check(state: Path, log: LogReader, key: VerifierKey, one: Kept, told: Anchored | None) -> Iterator[str]:
     what = f"The receipt {one.name} of an anchor"
     content = read(state, one.name)
-    told = anchored(log, one)
     if told is not None and told.digest != hashlib.sha256(content).hexdigest():
         yield f"{what} is not the one that the log tells of: one of them was changed."
         return

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 
-from retentiond.anchor.receipts import Kept, kept
+from retentiond.anchor.receipts import kept
 from retentiond.audit import Entry, LogReader
 
 NEAR = 32
@@ -73,21 +74,22 @@ class Coverage:
 def coverage(state: Path, log: LogReader) -> Coverage:
     """How far the log is anchored; raises `StateError` where the receipts cannot be listed."""
     last: dict[str, Anchored] = {}
-    for one in reversed(kept(state)):
+    types = {one.type for one in kept(state)}
+    for size, receipts in groupby(reversed(kept(state)), key=attrgetter("size")):
+        told = anchored(log, size)
         # Where a crash came between receipt and entry, the one before counts.
-        if one.type not in last and (told := anchored(log, one)):
-            last[one.type] = told
+        last = {one.type: told[one.type] for one in receipts if one.type in told} | last
+        if last.keys() >= types:
+            break
     return Coverage(log.size, last)
 
 
-def anchored(log: LogReader, receipt: Kept) -> Anchored | None:
-    """What the log tells of a receipt; None where it tells nothing, or nothing any more."""
-    if receipt.size > log.size:
-        return None
-    for entry in islice(log.entries(receipt.size), NEAR):
-        if entry.kind == "anchor" and (entry.fields.get("type"), entry.fields.get("size")) == (receipt.type, receipt.size):
-            return _anchored(entry)
-    return None
+def anchored(log: LogReader, size: int) -> Mapping[str, Anchored]:
+    """What the log tells of the anchoring of its first `size` entries, by type; empty where it tells nothing (any more)."""
+    if size > log.size:
+        return {}
+    entries = (entry for entry in islice(log.entries(size), NEAR) if entry.kind == "anchor" and entry.fields.get("size") == size)
+    return {one.type: one for entry in entries if (one := _anchored(entry))}
 
 
 def _anchored(entry: Entry) -> Anchored | None:

@@ -60,6 +60,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], ca: Path | None) -> 
         raise TransientConnectorError(f"{host} cannot answer now (HTTP {answer.status}).")
     if len(answer.body) > LARGEST:
         raise ConnectorError(f"The answer of {host} is larger than any receipt; it was not read.")
+    if response.length:  # so many bytes that were promised are missing
+        raise TransientConnectorError(f"The answer of {host} was cut off.")
     return answer
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from retentiond.audit.place import ANCHORS
 from retentiond.errors import StateError
 
 CHECKPOINT = "checkpoint"
@@ -33,7 +34,7 @@ class Kept:
 
 def folder_of(state: Path) -> Path:
     """Where the receipts lie."""
-    return state / "anchors"
+    return state / ANCHORS
 
 
 def receipts(state: Path) -> Mapping[str, bytes]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from retentiond.audit.keys import KEYS
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
-from retentiond.audit.place import LogPlace, write_beside
+from retentiond.audit.place import ANCHORS, LogPlace, write_beside
 from retentiond.audit.tables import metadata
 from retentiond.database import open_database, translated
 from retentiond.errors import AuditError, ConfigurationError
@@ -49,7 +49,7 @@ def begin_generation(place: LogPlace) -> Path:
         if place.url is not None:
             _set_tables_aside(place.url, f"retentiond_generation_{number}")
         write_beside(folder / place.public_key.name, place.public_key.read_text(encoding="utf-8"))
-        names = ["log.db-wal", "log.db-shm", "log.db", KEYS, place.last_signed.name]
+        names = ["log.db-wal", "log.db-shm", "log.db", KEYS, ANCHORS, place.last_signed.name]
         for name in names:  # what was signed goes last: until then the log counts as lost, and nothing begins
             # What is there came in an earlier try; one that a start in between has made is of the new log.
             if (place.state / name).exists() and not (folder / name).exists():

@@ -63,7 +63,11 @@ class EpochKey:
 
     def named(self, target: Target, refs: Sequence[RecordRef]) -> list[bytes]:
         """Handle and fingerprint of each record, 64 bytes, in order."""
-        return [self.handle(target, ref.key) + self.fingerprint(target, ref) for ref in refs]
+        decided, mac = lp("retentiond/decided/1", target.system, target.dataset), keyed(self.secret)
+        return [
+            handle + mac(decided + lp(lp(*ref.key), ref.fingerprint))
+            for (handle, _), ref in zip(self.pairs(target, refs), refs, strict=True)
+        ]
 
     def identity(self, target: Target, ref: RecordRef) -> bytes:
         """A keyed digest of what never changes in the record's life; empty where the data set declares nothing such."""

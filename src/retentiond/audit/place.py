@@ -15,6 +15,9 @@ from retentiond.database import open_database, translated
 from retentiond.errors import AuditError, StateError
 from retentiond.folder import sync_folder
 
+ANCHORS = "anchors"
+"""The folder of the anchors' receipts in the state directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:

@@ -73,8 +73,8 @@ class Range:
     @classmethod
     def unpacked(cls, size: int, packed: bytes) -> Range:
         """Read back what `packed` made; raises `ValueError` where that is no tree of `size` leaves."""
-        if type(size) is not int or len(packed) % DIGEST:
-            raise ValueError("a size is no number, or a hash is cut")
+        if type(size) is not int:
+            raise ValueError("a size is no number")
         return cls(size, tuple(packed[place : place + DIGEST] for place in range(0, len(packed), DIGEST)))
 
 
@@ -161,11 +161,13 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
         if old_root != (new_root if old else EMPTY_ROOT):
             raise ProofError("Two trees of one size have different roots.")
         return
+    if not proof:
+        raise ProofError("The proof is shorter than the tree is high.")
     node, last = old - 1, new - 1
     while node & 1:
         node, last = node >> 1, last >> 1
     # Where the old tree is one full subtree its root is where both ways begin; else the proof begins with what they share.
-    first, *rest = (old_root, *proof) if not node else (proof or (b"",))
+    first, *rest = proof if node else (old_root, *proof)
     old_found = new_found = first
     for sibling in rest:
         if not last:

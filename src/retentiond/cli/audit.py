@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from retentiond.audit import LogReader, read_log
+from retentiond.cli.exporting import check_export, export
 from retentiond.cli.proving import checkpoint, prove
 from retentiond.cli.pruning import generation, prune, rotate, shred
 from retentiond.cli.session import settings_of, target_of
@@ -42,6 +43,7 @@ LARGEST = 2**31 - 1
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the deletion log.")
 
+audit.command("export")(export)
 audit.command("prove")(prove)
 audit.command("checkpoint")(checkpoint)
 audit.command("prune")(prune)
@@ -129,9 +131,15 @@ def verify(
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Also compare what finds and opens records with the entries.")] = False,
+    exported: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FOLDER", help="Check this export instead, without settings or state; needs --vkey."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Recompute the whole log, check it against its signatures and anchors. Exit status 5 where it is not trustworthy."""
+    if exported is not None:
+        raise typer.Exit(0 if check_export(exported, vkey, elsewhere or ()) else UNTRUSTWORTHY)
     settings = settings_of(context)
     found = verified(settings, vkey, elsewhere or (), anchor or (), full=full)
     covered = coverage_of(settings) if found.in_order else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from retentiond.cli.explain import explain
 from retentiond.cli.hold import hold
 from retentiond.cli.plan import plan
 from retentiond.cli.policy import policy
+from retentiond.cli.replay import replay
 from retentiond.cli.request import request
 from retentiond.cli.review import review
 from retentiond.cli.run import run
@@ -76,7 +78,7 @@ def retentiond(
     context.obj = settings
 
 
-SINGLE = (check, plan, run, daemon, explain, unblock, attest, status, systems, connectors, demo)
+SINGLE = (check, plan, run, daemon, explain, unblock, replay, attest, status, systems, connectors, demo)
 GROUPS = {
     "approve": approve,
     "audit": audit,
@@ -94,6 +96,10 @@ for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 
+GARBAGE_AFTER = 20_000
+"""How many new objects let Python look for cycles among them: a page of records makes thousands, and not one cycle."""
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that `words` name (those of the process where left out) and return its exit status.
 
@@ -105,6 +111,7 @@ def main(words: Sequence[str] | None = None) -> int:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         elif hasattr(stream, "reconfigure"):  # a name in a system may hold what the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
+    gc.set_threshold(GARBAGE_AFTER)
     try:
         status = _run(sys.argv[1:] if words is None else words)
         sys.stdout.flush()

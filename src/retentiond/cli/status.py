@@ -65,6 +65,6 @@ def _look(workplace: Workplace, now: datetime) -> StatusReport:
             versions=store.versions() if store else (),
             log=log,
             duties=duties_of(workplace, store, now) if store else NO_DUTIES,
-            remains=remains(log_place(settings)),
             covered=coverage_of(settings) if log and log.in_order else None,
+            remains=remains(log_place(settings)),
         )

@@ -228,7 +228,7 @@ class _Acting:
                 f"this is a defect of the connector, and nobody knows what it did.",
                 "malformed",
             )
-        if not all(_makes_sense(answer) for answer in answers):
+        if not all(makes_sense(answer) for answer in answers):
             raise OutcomeUnknownError(
                 f"The connector of {self.target} gave an answer that makes no sense; "
                 f"this is a defect of the connector, and nobody knows what it did.",
@@ -237,7 +237,7 @@ class _Acting:
         return answers
 
 
-def _makes_sense(answer: Answer) -> bool:
+def makes_sense(answer: Answer) -> bool:
     """True where the log could take what the engine makes of it; what it could not take would stop everything else, too."""
     if answer.rows is not None and not 0 <= answer.rows < MOST_ROWS:
         return False

@@ -64,7 +64,7 @@ def make_anchoring(types: Collection[str], workplace: Workplace, _trigger: str, 
         return utc_now()
 
     with open_evidence(workplace.settings, utc_now()) as evidence:
-        return anchor(workplace.settings, evidence.log, clock, hooks.sleep, types)
+        return anchor(workplace.settings, evidence.log, clock, hooks.sleep, types, hooks.stop)
 
 
 class Work:

@@ -64,10 +64,12 @@ def anchor(
     clock: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
     types: Collection[str] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Anchoring:
     """Sign the log as it is, and hand the checkpoint to each anchor; where `types` are given, to those alone.
 
-    What an anchor took is written into the log. Raises `AuditError` where the log cannot be signed or written.
+    `stop` is asked before each attempt; who was not asked then is due again. What an anchor took is written into the log.
+    Raises `AuditError` where the log cannot be signed or written.
     """
     place = log_place(settings)
     due = [one for one in settings.anchors if types is None or one.type in types]
@@ -76,8 +78,10 @@ def anchor(
         checkpoint = log.checkpoint(clock())
         note, key = _newest(place, checkpoint)
         for one in due:
+            if stop():
+                break
             # Opened for each anew: waiting for one anchor must not hold a view of the log open for all of them.
-            handed.append(_hand_over(settings, one, log, note, key, checkpoint, clock, sleep))
+            handed.append(_hand_over(settings, one, log, note, key, checkpoint, clock, sleep, stop))
             failpoint("anchored")
         log.checkpoint(clock())
     return Anchoring(tuple(handed), coverage_of(settings))
@@ -163,11 +167,12 @@ def _hand_over(
     checkpoint: Checkpoint,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
+    stop: Callable[[], bool],
 ) -> Handed:
     state = settings.state
     try:
         with read_log(log_place(settings)) as reader:
-            receipt = patiently(partial(_try, settings, one, reader, note, key, checkpoint, clock), settings.retry, sleep)
+            receipt = patiently(partial(_try, settings, one, reader, note, key, checkpoint, clock, stop), settings.retry, sleep)
         keep(state, Kept(checkpoint.size, CHECKPOINT).name, note.encode())
         keep(state, Kept(checkpoint.size, one.type).name, receipt)
         agree(state, one.type)
@@ -191,7 +196,10 @@ def _try(
     key: VerifierKey,
     checkpoint: Checkpoint,
     clock: Callable[[], datetime],
+    stop: Callable[[], bool],
 ) -> bytes:
+    if stop():
+        raise ConnectorError("retentiond was told to stop.")
     before = max((known.size for known in kept(settings.state) if known.type == one.type), default=0)
     what = Handover(
         note=note,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from retentiond.audit import DeletionLog, OpenBatch
-from retentiond.connector.api import Answer, Answered, Copy, Receipt
+from retentiond.connector.api import Answer, Answered, Copy, Receipt, makes_sense
 from retentiond.connector.receipt import PROVEN
 from retentiond.engine.acting import Role
 from retentiond.engine.outcome import MOOT, judge, probed
@@ -32,7 +32,7 @@ def attributed(batch: OpenBatch, receipts: Sequence[Receipt] | None) -> dict[int
 
 
 def _credible(answer: Answer) -> bool:
-    return answer.said is not Answered.DONE or answer.how in PROVEN
+    return makes_sense(answer) and (answer.said is not Answered.DONE or answer.how in PROVEN)
 
 
 def resolved(action: Action, proven: Answer | None, seen: Presence, copies: tuple[Copy, ...], now: datetime) -> Outcome:

@@ -19,7 +19,7 @@ from retentiond.connector.permit import Permit
 from retentiond.connector.registry import BoundTarget
 from retentiond.engine.acting import Role, act, open_role
 from retentiond.engine.attribution import forget, forget_left_over
-from retentiond.engine.outcome import judge
+from retentiond.engine.outcome import judge_all
 from retentiond.engine.reconcile import look
 from retentiond.engine.retry import patiently
 from retentiond.engine.values import DueRecord, Status
@@ -66,6 +66,8 @@ class Means:
     """The last look: reads the registers anew and says how each record stands now."""
     before_act: Callable[[Sequence[RecordRef]], None]
     """Called with the records that are free, just before the act: for what must be written down first."""
+    marked: Callable[[Sequence[RecordRef], list[Outcome]], list[Outcome]] = lambda _records, outcomes: outcomes
+    """Adds to the outcomes of a batch what else the log is to say of them: in a replay, by which entry it was done before."""
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ def execute(
                 role = None
                 failpoint("unknown")
                 acted = _look(means, opened, free, notes)
-            outcomes = _together(stands, acted)
+            outcomes = means.marked(opened.records, _together(stands, acted))
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")
@@ -173,7 +175,7 @@ LEFT_ALONE = {Stand.HELD: Outcome(OutcomeKind.HELD), Stand.MOVED: Outcome(Outcom
 def _together(stands: Sequence[Stand], acted: Sequence[Outcome]) -> list[Outcome]:
     """One outcome for each record of the batch, in order: of those that were free what came of the act."""
     done = iter(acted)
-    return [LEFT_ALONE.get(stand) or next(done) for stand in stands]
+    return [next(done) if stand is Stand.FREE else LEFT_ALONE[stand] for stand in stands]
 
 
 def _act(means: Means, batch: OpenBatch, free: Sequence[int], role: Role, notes: list[bytes]) -> list[Outcome]:
@@ -188,6 +190,7 @@ def _act(means: Means, batch: OpenBatch, free: Sequence[int], role: Role, notes:
     def note(body: bytes) -> None:
         means.log.note(batch, body)
         notes.append(body)
+        failpoint("noted")
 
     def attempt() -> list[Answer]:
         permit = Permit(
@@ -214,7 +217,7 @@ def _act(means: Means, batch: OpenBatch, free: Sequence[int], role: Role, notes:
     seen = _read_back(means, refs)
     for place in [place for place, answer in enumerate(answers) if answer.said is Answered.CHANGED][:LOOKED_AT]:
         answers[place] = _looked_at(means, refs[place], answers[place])
-    return [judge(action, answer, presence, means.copies, acted_at) for answer, presence in zip(answers, seen, strict=True)]
+    return judge_all(action, answers, seen, means.copies, acted_at)
 
 
 def _look(means: Means, batch: OpenBatch, free: Sequence[int], notes: Sequence[bytes]) -> list[Outcome]:

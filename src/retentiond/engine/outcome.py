@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from retentiond.connector.api import Answer, Answered, Copy
@@ -17,6 +18,19 @@ WISHED = {
 
 MOOT = {action: wished | {Presence.ABSENT} for action, wished in WISHED.items()}
 """What a read-back may see where nothing is left to be done, by whose hand ever."""
+
+
+def judge_all(
+    action: Action, answers: Sequence[Answer], seen: Sequence[Presence | None], copies: tuple[Copy, ...], now: datetime
+) -> list[Outcome]:
+    """The outcome of each record as `judge` tells it, in order; neighbours of which the same is known share one."""
+    outcomes: list[Outcome] = []
+    before: tuple[Answer, Presence | None] | None = None
+    for answer, presence in zip(answers, seen, strict=True):
+        if before is None or presence is not before[1] or not (answer is before[0] or answer == before[0]):
+            before, outcome = (answer, presence), judge(action, answer, presence, copies, now)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def judge(action: Action, answer: Answer, seen: Presence | None, copies: tuple[Copy, ...], now: datetime) -> Outcome:

@@ -16,6 +16,7 @@ from retentiond.audit import Intent, Verification
 from retentiond.connector.api import Reader
 from retentiond.engine.anchoring import anchor, refuse_contradicted
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved
+from retentiond.engine.arrivals import arrived
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import (
     Clearance,
@@ -29,7 +30,7 @@ from retentiond.engine.clearance import (
     words_of,
 )
 from retentiond.engine.clock import doubts, target_doubt
-from retentiond.engine.evidence import Evidence
+from retentiond.engine.evidence import Evidence, log_place
 from retentiond.engine.executor import Means, execute
 from retentiond.engine.guards import refusals
 from retentiond.engine.isolation import attempted
@@ -203,7 +204,7 @@ def run(
     log.checkpoint(ended)
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
-    anchoring = attempted(partial(anchor, settings, log, clock, sleep), bugs)
+    anchoring = attempted(partial(anchor, settings, log, clock, sleep, stop=stop), bugs)
     return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring)
 
 
@@ -283,6 +284,8 @@ def _enforce(this: _Run, assignment: Assignment, plan: StepPlan, reader: Reader,
     lately = this.evidence.log.done_since(this.now - A_DAY)[rule.id, plan.action.value]
     history = store.history(rule.id, plan.action)
     objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=False)
+    standing, due = this.registers.for_rule(assignment), spool.batches(settings.batch_size)
+    objections += arrived(log_place(settings), store, standing, plan, due, settings.guards, this.now)
     by_plan = header is not None and (rule.approval == "plan" or bool(objections))
     if by_plan:
         objections = refusals(plan, rule.limits, settings.guards, done_lately=lately, history=history, plan_approved=True)

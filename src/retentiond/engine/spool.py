@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from retentiond.engine.ahead import ahead
 from retentiond.engine.values import DueRecord
 from retentiond.errors import StateError
 from retentiond.model.record import Moment, RecordRef
@@ -37,12 +38,16 @@ class Spool:
             raise _unwritable(error) from None
 
     def batches(self, size: int) -> Iterator[Sequence[DueRecord]]:
-        """Yield what was added, in order, at most `size` at a time."""
+        """Yield what was added, in order, at most `size` at a time; nothing can be added meanwhile."""
         try:
             self._file.flush()
         except OSError as error:
             raise _unwritable(error) from None
         self._file.seek(0)
+        # While a system is busy with one batch, the next is read.
+        yield from ahead(self._read(size))
+
+    def _read(self, size: int) -> Iterator[Sequence[DueRecord]]:
         batch: list[DueRecord] = []
         for line in self._file:
             batch += _records(**json.loads(line))
@@ -76,12 +81,13 @@ def _unwritable(error: OSError) -> StateError:
 def _columns(records: Sequence[DueRecord]) -> dict[str, Any]:
     """By columns, because most records of a page are of one form: then it is told once."""
     refs = [record.ref for record in records]
+    written = {moment: _out(moment) for moment in {record.due_at for record in records}}
     return {
         "keys": [ref.key for ref in refs],
         "fingerprints": [ref.fingerprint for ref in refs],
         "dates": _dates(refs),
         "more": {number: _more(ref) for number, ref in enumerate(refs) if not _is_plain(ref)},
-        "due": [_out(record.due_at) for record in records],
+        "due": [written[record.due_at] for record in records],
     }
 
 
@@ -107,16 +113,16 @@ def _records(
     fingerprints: list[str],
     dates: dict[str, list[Any]] | list[dict[str, Any]],
     more: dict[str, list[Any]],
-    due: list[Any],
+    due: list[int],
 ) -> list[DueRecord]:
     """What `_columns` was made of."""
+    moments: list[dict[str, Moment | None]] = [{} for _ in keys]
     if isinstance(dates, list):
-        moments: list[dict[str, Moment | None]] = [{name: _in(one) for name, one in row.items()} for row in dates]
-    elif dates:
-        columns = [map(_in, column) for column in dates.values()]
-        moments = [dict(zip(dates, row, strict=True)) for row in zip(*columns, strict=True)]
+        moments = [{name: _in(one) for name, one in row.items()} for row in dates]
     else:
-        moments = [{} for _ in keys]
+        for name, column in dates.items():
+            for row, moment in zip(moments, column, strict=True):
+                row[name] = _EPOCH + timedelta(0, 0, moment) if type(moment) is int else _in(moment)
     refs = [RecordRef(tuple(key), row, seen) for key, row, seen in zip(keys, moments, fingerprints, strict=True)]
     for number, (identity, blocked, rows, facts, subjects, contested) in more.items():
         refs[int(number)] = replace(
@@ -128,7 +134,8 @@ def _records(
             subjects=frozenset(Subject(kind, value) for kind, value in subjects),
             contested=contested,
         )
-    return [DueRecord(ref, _EPOCH + timedelta(0, 0, moment)) for ref, moment in zip(refs, due, strict=True)]
+    at = {moment: _EPOCH + timedelta(0, 0, moment) for moment in set(due)}
+    return [DueRecord(ref, at[moment]) for ref, moment in zip(refs, due, strict=True)]
 
 
 def _out(moment: Moment | None) -> Any:

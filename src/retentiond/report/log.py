@@ -162,6 +162,9 @@ def _summary(entry: Entry) -> str:
             return f"{_rule(fields)}: {fields.get('action')} in {place}: {_value(fields.get('counts'))}"
         case "approval":
             return f"{fields.get('subject')} {fields.get('decision')} by {fields.get('by')}"
+        case "restore":
+            counts = _value(fields.get("counts"))
+            return f"{fields.get('system')} ({fields.get('scope')}) as of {fields.get('backup_at')}: {counts}"
         case "run-start":
             return f"run {_short(str(fields.get('run')))} by {fields.get('trigger')}, clock {fields.get('clock')}"
         case "run-end":

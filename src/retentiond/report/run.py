@@ -72,7 +72,7 @@ def run_json(report: RunReport) -> RunJson:
         "ended_at": stamp(report.ended_at),
         "status": report.status.value,
         "exit_status": report.exit_status,
-        "reconciled": [_reconciled_json(one) for one in report.reconciled],
+        "reconciled": [reconciled_json(one) for one in report.reconciled],
         "steps": [_step_json(step) for step in report.steps],
         "handed": handed_json(report.anchoring) if report.anchoring else [],
         "anchors": coverage_json(report.anchoring.coverage) if report.anchoring else None,
@@ -82,7 +82,7 @@ def run_json(report: RunReport) -> RunJson:
 def run_text(report: RunReport) -> Iterator[RenderableType]:
     """The report for a person."""
     for one in report.reconciled:
-        yield from _reconciled_text(one)
+        yield from reconciled_text(one)
     if report.reconciled:
         yield ""
     grid = table("rule", "action", "due", "done", "other", "kept", "undatable", "status", right=(2, 3, 4, 5, 6))
@@ -153,7 +153,8 @@ def _next_commands(report: RunReport) -> Iterator[str]:
         yield "  retentiond approve plan plan.txt --by STAFF-ID"
 
 
-def _reconciled_text(one: Reconciled) -> Iterator[RenderableType]:
+def reconciled_text(one: Reconciled) -> Iterator[RenderableType]:
+    """What was found out about an interrupted batch, for a person."""
     yield f"Interrupted batch {one.batch} ({shown(str(one.target))}, {one.action}) was looked up:"
     if one.unresolved:
         yield lines(shown(one.unresolved))
@@ -161,7 +162,8 @@ def _reconciled_text(one: Reconciled) -> Iterator[RenderableType]:
         yield lines(f"{number:,} {DONE[one.action] + ', ' if kind in _OURS else ''}{OUTCOMES[kind]}")
 
 
-def _reconciled_json(one: Reconciled) -> ReconciledJson:
+def reconciled_json(one: Reconciled) -> ReconciledJson:
+    """The same for a program."""
     return {
         "batch": one.batch,
         "system": one.target.system,

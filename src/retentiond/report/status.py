@@ -123,10 +123,10 @@ class StatusReport:
     """None where there is no log yet."""
     duties: Duties = NO_DUTIES
     """What persons still have to do."""
-    remains: bool = False
-    """True where the log's write-ahead file could not be cleared."""
     covered: Coverage | None = None
     """How far anchors cover the log; None where there is none yet, or it is not trustworthy."""
+    remains: bool = False
+    """True where the log's write-ahead file could not be cleared."""
 
     @property
     def alive(self) -> bool:

@@ -83,6 +83,10 @@ class Guards(Part):
     """How many times as much as usual may be due before a person has to look."""
     spike_floor: Count = 1_000
     """Up to this many due records are never called a spike."""
+    arrivals: Share = 0.10
+    """How many of a plan's records may have come in bulk, as by a restore or an import, before a person has to look."""
+    arrivals_floor: Count = 20
+    """Up to this many records are never called a bulk arrival."""
     errors: Count = 20
     """How many records of one step may fail before the rest of the step is left alone."""
     clock_back: Count = 120

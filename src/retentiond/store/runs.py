@@ -103,6 +103,19 @@ class Runs(Part):
         with self._transaction() as connection:
             return list(connection.execute(wanted).scalars())
 
+    def last_whole(self, rule: str, rule_digest: str, action: str) -> tuple[StepRow, datetime] | None:
+        """What this step did when it last did all that was due by this version of the rule, and when that run began (UTC)."""
+        wanted = (
+            sa.select(steps, runs.c.started_at)
+            .join(runs, runs.c.run == steps.c.run)
+            .where(steps.c.rule == rule, steps.c.rule_digest == rule_digest, steps.c.action == action, steps.c.status == "done")
+            .order_by(steps.c.id.desc())
+            .limit(1)
+        )
+        with self._transaction() as connection:
+            row = connection.execute(wanted).mappings().first()
+        return None if row is None else (_step(row), row["started_at"])
+
     def _runs(self, wanted: sa.Select[Any]) -> list[RunRow]:
         with self._transaction() as connection:
             rows = connection.execute(wanted).mappings().all()

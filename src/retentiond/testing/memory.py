@@ -185,6 +185,8 @@ class MemoryDataset(TargetOptions):
     actions: tuple[Action, ...] = RULED
     copies: tuple[str, ...] = ()
     """Copies that outlive a delete; nobody knows for how long."""
+    identity: bool = True
+    """Whether its records tell themselves from others that lay under their keys."""
     page: int = 3
     """How many records a page holds: few, so that tests cross its borders."""
 
@@ -293,7 +295,7 @@ class MemoryReader(Reader):
             key,
             dates,
             fingerprint(stored),
-            (str(stored.born),),
+            (str(stored.born),) if self._options.identity else (),
             blocked=stored.blocked,
             facts={name: stored.facts.get(name) for name in self._options.facts},
             subjects=frozenset(one for one in stored.subjects if one.kind in self._options.subjects),

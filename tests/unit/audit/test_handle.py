@@ -34,6 +34,21 @@ def test_a_handle_differs_by_key_target_and_epoch_and_by_nothing_else() -> None:
     assert KEY.handle(TARGET, ("4711",)) == EpochKey("other", bytes(range(32))).handle(TARGET, ("4711",))
 
 
+_text = st.text(st.characters(codec=None, exclude_categories=[]), max_size=4)
+_records = st.builds(
+    RecordRef,
+    key=st.lists(_text, max_size=3).map(tuple),
+    fingerprint=st.text("0123456789abcdef", max_size=64),
+    identity=st.lists(_text, max_size=2).map(tuple),
+)
+
+
+@given(st.lists(_records, max_size=5))
+def test_many_are_named_like_each_alone(records: list[RecordRef]) -> None:
+    alone = [KEY.handle(TARGET, ref.key) + KEY.fingerprint(TARGET, ref) for ref in records]
+    assert KEY.named(TARGET, records) == alone
+
+
 def test_a_file_name_that_is_no_utf_8_has_a_handle() -> None:
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
     assert KEY.handle(TARGET, (name,)) != KEY.handle(TARGET, ("caf",))

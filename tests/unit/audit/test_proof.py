@@ -161,6 +161,12 @@ def test_what_is_no_proof_is_refused(text: str) -> None:
     assert refused(text)
 
 
+def test_a_proof_of_as_many_hashes_as_a_tree_can_have_is_read() -> None:
+    found = tuple(bytes([number]) * 32 for number in range(63))
+    assert parse_proof(proof_text(b"leaf", 3, found, "note")).hashes == found
+    assert parse_consistency(consistency_text(3, found, "note")).hashes == found
+
+
 def test_base64_that_spells_the_same_bytes_another_way_is_refused() -> None:
     text = proof_text(b"abcd", 3, (), note_of(7))
     assert "YWJjZA==" in text

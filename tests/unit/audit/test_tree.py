@@ -146,7 +146,7 @@ def test_growing_in_any_steps_gives_the_root_of_the_definition(steps: list[list[
         assert (tree.size, tree.root()) == (len(leaves), slow_root(leaves))
 
 
-@pytest.mark.parametrize("packed", [b"", b"x" * 31, b"x" * 64])
+@pytest.mark.parametrize("packed", [b"", b"x" * 31, b"x" * 33, b"x" * 64])
 def test_an_edge_that_does_not_fit_its_size_is_refused(packed: bytes) -> None:
     with pytest.raises(ValueError, match=r"tree|hash"):
         Range.unpacked(1, packed)
@@ -241,6 +241,7 @@ def test_a_proof_of_consistency_shows_nothing_else(place: tuple[int, int]) -> No
         assert not consistent(old, new, changed, new_root, proof)
         assert not consistent(old, new, old_root, changed, proof)
         assert not consistent(old, new, changed, changed, (*proof, changed))
+    assert consistent(old, new, old_root, new_root, ()) == (old == new)
     for changed_proof in spoiled(proof):
         assert not consistent(old, new, old_root, new_root, changed_proof)
 
@@ -253,6 +254,14 @@ def test_a_rewritten_beginning_has_no_proof(place: tuple[int, int], data: st.Dat
     proof = tuple(slow_proof(old, rewritten))
     assert consistent(old, new, slow_root(rewritten[:old]), slow_root(rewritten), proof)
     assert not consistent(old, new, slow_root(LEAVES[:old]), slow_root(rewritten), proof)
+
+
+def test_a_byte_cannot_move_from_one_hash_to_its_neighbour() -> None:
+    left, right, whole = leaf_hash(LEAVES[0]), leaf_hash(LEAVES[1]), slow_root(LEAVES[:2])
+    assert included(0, 2, left, (right,), whole)
+    assert not included(0, 2, left + right[:1], (right[1:],), whole)
+    assert consistent(1, 2, left, whole, (right,))
+    assert not consistent(1, 2, left + right[:1], whole, (right[1:],))
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from support.certificates import Authority
 from support.mailserver import mail_server
 from support.objects import storage
@@ -21,9 +22,10 @@ from support.workbench import Workbench
 from retentiond import failpoint
 from retentiond.anchor import receipts
 from retentiond.anchor.reading import notes_of
+from retentiond.audit import begin_generation
 from retentiond.audit.note import VerifierKey
 from retentiond.engine.anchoring import Anchoring, anchor, anchor_problems, coverage_of, due_types, late_anchors
-from retentiond.engine.evidence import open_evidence
+from retentiond.engine.evidence import log_place, open_evidence
 from retentiond.errors import AuditError
 
 FILE = "anchors: [{type: file, path: foreign/checkpoints}]"
@@ -257,6 +259,11 @@ def test_each_kind_of_receipt_finds_a_log_that_was_rewritten(everybody: Everybod
     settings = bench.workplace().settings
     for file in kept.glob("[0-9]*"):
         assert len(anchor_problems(settings, shown=[file])) == 1, file
+    (stamp,) = kept.glob("*-rfc3161")
+    (checkpoint,) = kept.glob("*-checkpoint")
+    (tmp_path / "state" / "anchors").mkdir()
+    (tmp_path / "state" / "anchors" / checkpoint.name).write_bytes(checkpoint.read_bytes())
+    assert "stamps what tells another history" in anchor_problems(settings, shown=[stamp])[0]
     troubles = {one.type: one for one in anchored(bench).handed}
     assert {kind for kind, one in troubles.items() if one.contradicts} == {"file", "s3", "witness"}
     assert troubles["mail"].trouble is None  # only the auditor can tell, who has the mails
@@ -300,3 +307,47 @@ def test_a_bug_in_an_anchor_is_told_after_the_run_was_made(bench: Workbench, mon
     assert bench.leads() == set()
     assert [type(bug) for bug in report.bugs] == [ZeroDivisionError]
     assert report.exit_status == 3
+
+
+def test_a_log_that_is_begun_anew_is_anchored_anew_and_the_old_receipts_lie_with_the_old_log(bench: Workbench) -> None:
+    bench.run()
+    file = bench.folder / "settings.yaml"
+    file.write_text(
+        file.read_text().replace("retentiond/test", "retentiond/second").replace("foreign/checkpoints", "foreign/second")
+    )
+    folder = begin_generation(log_place(bench.workplace().settings))
+    bench.approve()
+    assert coverage_of(bench.workplace().settings).covered == 0
+    report = bench.run()
+    assert report.anchoring is not None
+    assert (report.anchoring.troubles, report.anchoring.coverage.types) == ((), ("file",))
+    assert len(list((folder / "anchors").glob("*-file"))) == 1
+
+
+def test_told_to_stop_nobody_is_asked_any_more(everybody: Everybody, tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, more=everybody.settings)
+    bench.approve()
+    everybody.witness.answers = 20 * [(503, b"")]
+    settings = bench.workplace().settings
+    with open_evidence(settings, bench.now) as evidence:
+        # While the witness is waited for, somebody wants the process to end.
+        done = anchor(settings, evidence.log, lambda: bench.now, bench.slept.append, stop=lambda: bool(bench.slept))
+    assert [one.type for one in done.handed if one.trouble is None] == ["file", "mail"]
+    assert [one.type for one in done.handed if one.trouble] == ["witness"]
+    assert len(everybody.witness.asked) == 1
+
+
+def test_a_log_in_postgresql_is_anchored_alike(tmp_path: Path, postgresql: sa.URL) -> None:
+    (tmp_path / "foreign").mkdir()
+    bench = Workbench(tmp_path, more=f"{FILE}\ndatabase: {postgresql.render_as_string()}")
+    bench.lead("old", 800)
+    bench.approve()
+    for _ in range(2):
+        report = bench.run()
+        assert report.exit_status == 0
+        assert report.anchoring is not None
+        assert report.anchoring.coverage.types == ("file",)
+    assert anchor_problems(bench.workplace().settings) == []
+    rewritten = foreign(bench).read_bytes()
+    foreign(bench).write_bytes(rewritten[:-4])
+    assert bench.run().exit_status == 5

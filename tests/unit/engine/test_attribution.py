@@ -56,6 +56,11 @@ def test_what_cannot_prove_an_earlier_act_is_not_taken_for_proof(how: How) -> No
     assert attributed(BATCH, [Receipt(6, ITEMS, {0: Answer.done(how)})]) == {}
 
 
+@pytest.mark.parametrize("answer", [Answer.done(How.RECEIPT, -1), Answer.done(How.RECEIPT, 2**60), Answer.failed("Erika")])
+def test_a_receipt_that_the_log_could_not_take_proves_nothing(answer: Answer) -> None:
+    assert attributed(BATCH, [Receipt(6, ITEMS, {0: answer})]) == {}
+
+
 @pytest.mark.parametrize("number", [-1, 6])
 def test_a_record_that_the_batch_does_not_have_is_not_attributed(number: int) -> None:
     assert attributed(BATCH, [Receipt(6, ITEMS, {number: DONE})]) == {}

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retentiond.connector.api import Answer, Copy
-from retentiond.engine.outcome import judge, probed
+from retentiond.engine.outcome import judge, judge_all, probed
 from retentiond.model.record import RULED, Action, How, Outcome, OutcomeKind, Presence
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,6 +37,19 @@ def test_only_an_acknowledged_act_that_the_read_back_agrees_with_is_confirmed(
 def test_a_record_that_was_seen_untouched_is_never_called_gone(action: Action, answer: Answer) -> None:
     outcome = judge(action, answer, Presence.PRESENT, (), NOW)
     assert outcome.kind in {OutcomeKind.UNVERIFIED, OutcomeKind.CHANGED, OutcomeKind.FAILED}
+
+
+_two_answers = st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=2)
+_two_seen = st.lists(st.sampled_from(SEEN), min_size=1, max_size=2)
+
+
+@given(st.data(), st.sampled_from(Action), _two_answers, _two_seen, st.sampled_from([(), (Copy("trash", timedelta(days=30)),)]))
+def test_a_batch_is_judged_record_by_record(
+    data: st.DataObject, action: Action, answers: list[Answer], seen: list[Presence | None], copies: tuple[Copy, ...]
+) -> None:
+    pairs = data.draw(st.lists(st.tuples(st.sampled_from(answers), st.sampled_from(seen)), max_size=8))
+    each = [judge(action, answer, presence, copies, NOW) for answer, presence in pairs]
+    assert judge_all(action, [one for one, _ in pairs], [one for _, one in pairs], copies, NOW) == each
 
 
 def test_a_delete_that_was_acknowledged_but_is_still_seen_is_unverified() -> None:

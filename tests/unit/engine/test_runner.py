@@ -430,11 +430,13 @@ class Died(BaseException):
     """Stands for `kill -9`."""
 
 
-def dying_at(bench: Workbench, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
-    """Run, and die at the first passing of `point`."""
+def dying_at(bench: Workbench, monkeypatch: pytest.MonkeyPatch, point: str, occurrence: int = 1) -> None:
+    """Run, and die when `point` is passed that often."""
+    passed = []
 
     def die(name: str) -> None:
-        if name == point:
+        passed.append(name)
+        if name == point and passed.count(point) == occurrence:
             raise Died
 
     with monkeypatch.context() as patch:
@@ -444,6 +446,37 @@ def dying_at(bench: Workbench, monkeypatch: pytest.MonkeyPatch, point: str) -> N
 
 
 PROVING = (How.RECEIPT, How.STORED_ANSWER)
+
+
+class Noting(MemoryDeleter):
+    """Keeps nothing in the store: what it noted before it acted is what proves it."""
+
+    def prove(self, refs: Sequence[RecordRef], answers: Sequence[Answer]) -> None:
+        del answers
+        assert self.permit is not None
+        numbers = [str(self.permit.numbers[ref.key]) for ref in refs]
+        self.permit.note(" ".join([self.permit.items, *numbers]).encode())
+
+    def receipts(self, batch: str, notes: Sequence[bytes] = ()) -> Sequence[Receipt] | None:
+        del batch
+        told = [note.decode().split() for note in notes]
+        return [Receipt(4, items, {int(n): Answer.done(How.XID) for n in numbers}) for items, *numbers in told]
+
+
+class TestNotes:
+    @pytest.fixture(autouse=True)
+    def _noting(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("retentiond.testing.memory.MemoryDeleter", Noting)
+        bench.approve()
+
+    def test_what_was_noted_is_asked_for_when_the_answer_is_lost(self, bench: Workbench) -> None:
+        bench.crm.disturb(When.AFTER, OutcomeUnknownError("no answer"))
+        assert bench.run().steps[0].done == 10
+        assert [entry.fields["how"] for entry in bench.entries("outcome")] == ["xid"] * 4 + ["returning"] * 6
+
+    def test_what_was_noted_is_asked_for_after_a_crash(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+        dying_at(bench, monkeypatch, "acted")
+        assert dict(bench.run().reconciled[0].outcomes) == {OutcomeKind.CONFIRMED: 4}
 
 
 @pytest.mark.parametrize("how", PROVING)
@@ -530,6 +563,14 @@ class TestProof:
     ) -> None:
         dying_at(bench, monkeypatch, point)
         bench.run()
+        assert bench.crm.receipts == []
+
+    def test_receipts_that_are_left_when_nothing_is_due_any_more_go_all_the_same(
+        self, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dying_at(bench, monkeypatch, "concluded", 3)
+        assert (old(bench), len(bench.crm.receipts)) == (set(), 1)
+        assert bench.run().steps[0].outcomes == {}
         assert bench.crm.receipts == []
 
     def test_receipts_of_another_log_stay(self, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
