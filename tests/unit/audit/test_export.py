@@ -338,7 +338,7 @@ def test_the_program_accepts_a_log_with(what: str, tmp_path: Path) -> None:
 
 def test_the_program_names_the_entry_and_at_most_twenty_problems(tmp_path: Path) -> None:
     _, said = verified(with_leaves(*[b"{"] * 30).export(tmp_path / "export"))
-    assert "Entry 1 cannot be read" in said
+    assert "Entry 1 does not hold: it cannot be read" in said
     assert "… and 10 more." in said
 
 
