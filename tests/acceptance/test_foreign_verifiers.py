@@ -5,6 +5,7 @@ They are handed the directory alone, with the key and the checkpoints that an au
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import subprocess
@@ -149,8 +150,18 @@ def foreign_key(case: Case) -> Case:
     return replace(case, vkey=str(stranger))
 
 
+def forged_together(case: Case) -> None:
+    """An entry and its hash in the tile are changed, so that they fit each other; the tile above is as it was."""
+    flipped(case.export / "log/tile/entries/000", 2)
+    bundle = (case.export / "log/tile/entries/000").read_bytes()
+    first = bundle[2 : 2 + int.from_bytes(bundle[:2], "big")]
+    tile = case.export / "log/tile/0/000"
+    tile.write_bytes(hashlib.sha256(b"\x00" + first).digest() + tile.read_bytes()[32:])
+
+
 TWINS: dict[str, Callable[[Case], Case | None]] = {
     "a bit of an entry": lambda case: flipped(case.export / "log/tile/entries/001", 2),
+    "an entry changed together with its hash": forged_together,
     "a bit of a tile": lambda case: flipped(case.export / "log/tile/0/001", 40),
     "a bit of a higher tile": lambda case: flipped(case.export / "log/tile/1/000.p/2", 40),
     "a cut tile": lambda case: cut(case.export / "log/tile/0/001"),
