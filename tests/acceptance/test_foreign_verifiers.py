@@ -151,12 +151,14 @@ def foreign_key(case: Case) -> Case:
 
 
 def forged_together(case: Case) -> None:
-    """An entry and its hash in the tile are changed, so that they fit each other; the tile above is as it was."""
-    flipped(case.export / "log/tile/entries/000", 2)
-    bundle = (case.export / "log/tile/entries/000").read_bytes()
-    first = bundle[2 : 2 + int.from_bytes(bundle[:2], "big")]
-    tile = case.export / "log/tile/0/000"
-    tile.write_bytes(hashlib.sha256(b"\x00" + first).digest() + tile.read_bytes()[32:])
+    """The last entry of a bundle and its hash are changed to fit each other, where no older checkpoint looks."""
+    bundle, tile = case.export / "log/tile/entries/001", case.export / "log/tile/0/001"
+    flipped(bundle, -1)
+    raw, place, last = bundle.read_bytes(), 0, b""
+    while place < len(raw):
+        end = place + 2 + int.from_bytes(raw[place : place + 2], "big")
+        place, last = end, raw[place + 2 : end]
+    tile.write_bytes(tile.read_bytes()[:-32] + hashlib.sha256(b"\x00" + last).digest())
 
 
 TWINS: dict[str, Callable[[Case], Case | None]] = {

@@ -168,10 +168,11 @@ def _partial(export: Path, below: str) -> Path:
 
 
 def _forged_together(export: Path) -> None:
-    """Another entry, with the hash that fits it in its tile; only the tile above that is as it was."""
-    bundle, tile = export / "log/tile/entries/000", export / "log/tile/0/000"
+    """Another entry, with the hash that fits it in its tile, where no older checkpoint looks: only the tile above tells."""
+    bundle, tile = export / "log/tile/entries/001", export / "log/tile/0/001"
     entries = split_bundle(bundle.read_bytes())
-    entries[2] = entries[2].replace(b"2026-11-22", b"2026-11-21")
+    assert b"returning" in entries[-1]
+    entries[-1] = entries[-1].replace(b"returning", b"rowcount")
     bundle.write_bytes(full_bundle(entries))
     tile.write_bytes(b"".join(map(leaf_hash, entries)))
 
