@@ -145,7 +145,7 @@ def test_records_without_an_identity_that_came_back_are_noticed_by_their_dates(t
     bench.run()
     bench.later(DAY)
     bench.shop.datasets = taken
-    assert "looks like a restore" in refused(bench.run())
+    assert "have been dealt with before" in refused(bench.run())
 
 
 def test_how_many_are_a_bulk_is_a_setting(tmp_path: Path) -> None:
