@@ -224,7 +224,7 @@ def sizes_of(tape: Tape) -> int:
         (lambda path: path.endswith("/state/.last-signed.part"), "last-signed"),
         (lambda path: path.endswith("/keys/.work.part"), "open batch|damaged"),
         (lambda path: path.endswith("/keys"), "cannot be (used|opened)|no key"),
-        (lambda path: path.endswith("/state"), "last-signed"),
+        (lambda path: path.endswith("/state"), "last-signed|folder of keys"),
     ],
     ids=["signed file", "key of a batch", "folder of keys", "state directory"],
 )

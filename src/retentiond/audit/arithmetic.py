@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from retentiond.audit.leaf import ALLOWED, TEXT, kind_of, moment, raw, raws, read_leaf
+from retentiond.audit.leaf import ALLOWED, TEXT, kind_of, moment, raws, read_leaf
 from retentiond.audit.note import VerifierKey
-from retentiond.audit.tree import leaf_hash
+from retentiond.audit.tree import DIGEST, leaf_hash
 from retentiond.model.record import FAILURE_CODES, How, OutcomeKind
 
 MOST_TOLD = 20
@@ -57,8 +57,8 @@ class Batch:
     seen: int = 0
     first: int = -1
     """The index of its first outcome."""
-    hidden: list[bytes] = field(default_factory=list)
-    """The commitments of its outcomes."""
+    hidden: bytearray = field(default_factory=bytearray)
+    """The commitments of its outcomes, in one piece."""
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -132,12 +132,12 @@ class Arithmetic:
                 return 0
             end = min(len(leaves), place + batch.count - batch.seen)
             before, between = leaf[: leaf.index(b'"n":') + 4], leaf[leaf.index(b',"o":') : -TEXT - 2]
-            written = [leaf[-TEXT - 2 : -2] for leaf in leaves[place:end]]
-            number = batch.seen
-            for step, rc in enumerate(written):
-                if leaves[place + step] != b'%b%d%b%b"}' % (before, number + step, between, rc):
-                    del written[step:]
-                    break
+            alike = leaves[place:end]
+            written = [leaf[-TEXT - 2 : -2] for leaf in alike]
+            numbers = range(batch.seen, batch.seen + len(alike))
+            expected = [b'%b%d%b%b"}' % (before, number, between, rc) for number, rc in zip(numbers, written, strict=True)]
+            if expected != alike:
+                del written[next(step for step, one in enumerate(expected) if one != alike[step]) :]
             kind, how = OutcomeKind(fields["o"]), How(fields["how"])
             if how not in ALLOWED[kind] or kind is OutcomeKind.FAILED:
                 return 0
@@ -145,14 +145,15 @@ class Arithmetic:
         except (KeyError, TypeError, ValueError):
             return 0  # taken one by one, each is told for itself
         self._outcomes(index, batch, kind, hidden)
-        return len(hidden)
+        return len(written)
 
-    def _outcomes(self, index: int, batch: Batch, kind: OutcomeKind, hidden: Sequence[bytes]) -> None:
+    def _outcomes(self, index: int, batch: Batch, kind: OutcomeKind, hidden: bytes) -> None:
+        count = len(hidden) // DIGEST
         if not batch.seen:
             batch.first = index
-        batch.seen += len(hidden)
+        batch.seen += count
         batch.hidden += hidden
-        batch.counts[kind.value] += len(hidden)
+        batch.counts[kind.value] += count
 
     def _one(self, index: int, leaf: bytes) -> None:
         try:
@@ -232,7 +233,7 @@ class Arithmetic:
         self._numbers.pop(fields["batch"])
         agreed = (
             batch.seen == batch.count == fields["count"]
-            and hashlib.sha256(b"".join(batch.hidden)).hexdigest() == batch.items
+            and hashlib.sha256(batch.hidden).hexdigest() == batch.items
             and dict(batch.counts) == fields["counts"]
         )
         if agreed:
@@ -251,7 +252,7 @@ class Arithmetic:
         kind, how = OutcomeKind(fields["o"]), How(fields["how"])
         if how not in ALLOWED[kind] or (fields.get("code") in FAILURE_CODES) != (kind is OutcomeKind.FAILED):
             self._problems.add(f"Entry {index} claims more than can be known.")
-        self._outcomes(index, batch, kind, [raw(fields["rc"])])
+        self._outcomes(index, batch, kind, raws([fields["rc"].encode()]))
 
 
 ENTRIES = 2

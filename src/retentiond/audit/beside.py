@@ -52,7 +52,7 @@ class Beside:
             pairs = []
         salt = as_bytes(row.salt)
         whole = len(salt) == SIZE and (row.place, row.kid, row.first) == (batch.place, batch.kid, batch.first)
-        if not whole or commitments(salt, pairs) != batch.hidden:
+        if not whole or b"".join(commitments(salt, pairs)) != batch.hidden:
             self._problems.add(f"What is kept of the batch of entry {batch.index} does not open it; its records cannot be found.")
 
     def end(self, pruned: Pruned) -> None:

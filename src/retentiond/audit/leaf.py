@@ -166,16 +166,16 @@ def texts(hashes: Sequence[bytes]) -> list[bytes]:
     return [joined[place : place + TEXT] for place in range(0, len(joined), TEXT + 1)]
 
 
-def raws(written: Sequence[bytes]) -> list[bytes]:
-    """Read back what `texts` wrote; raises `ValueError` where one is not just as it would be written."""
+def raws(written: Sequence[bytes]) -> bytes:
+    """Read back what `texts` wrote, in one piece; raises `ValueError` where one is not just as it would be written."""
     joined = b"A".join([*written, b""])
     if not set(map(len, written)) <= {TEXT} or joined.translate(None, delete=_ALPHABET):
         raise ValueError("a hash has 43 letters")
-    plain = binascii.a2b_base64(joined.translate(_STANDARD))
-    hashes = [plain[place : place + HASH] for place in range(0, len(plain), HASH + 1)]
+    plain = bytearray(binascii.a2b_base64(joined.translate(_STANDARD)))
     if plain[HASH :: HASH + 1].strip(b"\0"):
         raise ValueError("a hash has 256 bits")
-    return hashes
+    del plain[HASH :: HASH + 1]
+    return bytes(plain)
 
 
 HASH = 32

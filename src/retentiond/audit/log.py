@@ -33,7 +33,8 @@ from retentiond.audit.leaf import event_leaf, kind_of, moment, outcome_leaves, r
 from retentiond.audit.note import Checkpoint
 from retentiond.audit.place import LogPlace, last_signed, reading, write_beside
 from retentiond.audit.pruning import Needed, Prunable, prunable, prune, prune_leaves
-from retentiond.audit.stored import append, as_bytes, latest_leaves, newest_signed, regrown, stored_leaves, stored_tree
+from retentiond.audit.regrowing import regrown
+from retentiond.audit.stored import append, as_bytes, latest_leaves, newest_signed, stored_leaves, stored_tree
 from retentiond.audit.tables import batches, checkpoints, head, work
 from retentiond.audit.tree import Range
 from retentiond.audit.verify import Verification, verify

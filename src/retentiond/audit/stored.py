@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from retentiond.audit.growth import Growth, grow, leaf_hashes
+from retentiond.audit.growth import grow, leaf_hashes
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.tables import bundles, checkpoints, head, kept, tiles
 from retentiond.audit.tile import HEIGHT, WIDTH, TileError, full_bundle, hash_at_of, split_bundle
 from retentiond.audit.tree import DIGEST, HashAt, Range
 from retentiond.errors import AuditError
 
-PAGE = 16
+PAGE = 64
 """So many bundles are read at once."""
 
 
@@ -109,7 +109,7 @@ def stored_leaves(connection: sa.Connection, start: int = 0, end: int | None = N
     for n, bundle in stored_bundles(connection, start // WIDTH):
         if end is not None and n * WIDTH >= end:
             return
-        for index, leaf in enumerate(_unbundled(n, bundle), start=n * WIDTH):
+        for index, leaf in enumerate(unbundled(n, bundle), start=n * WIDTH):
             if index >= start and (end is None or index < end):
                 yield index, leaf
 
@@ -121,14 +121,15 @@ def latest_leaves(connection: sa.Connection) -> Iterator[tuple[int, bytes]]:
         wanted = sa.select(bundles).order_by(bundles.c.n.desc()).limit(PAGE)
         page = connection.execute(wanted if end is None else wanted.where(bundles.c.n < end)).all()
         for row in page:
-            leaves = _unbundled(row.n, as_bytes(row.entries))
+            leaves = unbundled(row.n, as_bytes(row.entries))
             yield from ((row.n * WIDTH + place, leaves[place]) for place in reversed(range(len(leaves))))
         if len(page) < PAGE:
             return
         end = page[-1].n
 
 
-def _unbundled(n: int, bundle: bytes) -> list[bytes]:
+def unbundled(n: int, bundle: bytes) -> list[bytes]:
+    """The leaves of bundle `n`; raises `AuditError` where it cannot be read."""
     try:
         return split_bundle(bundle)
     except ValueError:
@@ -142,6 +143,17 @@ def stored_tile(connection: sa.Connection, level: int, n: int) -> bytes:
     if found is None:
         raise AuditError(f"Tile {level}/{n} of the deletion log is missing. Restore the log from its backup.")
     return as_bytes(found)
+
+
+def stored_tiles(connection: sa.Connection, level: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Number and hashes of each tile of a level from number `start` on, in order; memory stays constant."""
+    while True:
+        wanted = sa.select(tiles.c.n, tiles.c.hashes).where(tiles.c.level == level, tiles.c.n >= start)
+        page = connection.execute(wanted.order_by(tiles.c.n).limit(PAGE)).all()
+        yield from ((row.n, as_bytes(row.hashes)) for row in page)
+        if len(page) < PAGE:
+            return
+        start = page[-1].n + 1
 
 
 def stored_tree(connection: sa.Connection, *, lock: bool = False) -> Range:
@@ -190,33 +202,3 @@ def newest_signed(connection: sa.Connection, key: VerifierKey) -> Range | None:
     if signed.size != newest[0] or tree.root() != signed.root:
         raise AuditError("The deletion log differs from its newest checkpoint. Restore it from its backup.")
     return tree
-
-
-def regrown(connection: sa.Connection, tree: Range, size: int) -> Range:
-    """`tree` grown to `size` leaves by hashing those that are stored; raises `AuditError` where one, or a tile, is amiss."""
-    start = tree.size // WIDTH
-    for expected, (n, bundle) in enumerate(stored_bundles(connection, start), start=start):
-        if tree.size >= size:
-            break
-        if n != expected:
-            raise AuditError(f"Bundle {expected} of the deletion log is missing.")
-        hashes = leaf_hashes(_unbundled(n, bundle))
-        if stored_tile(connection, 0, n) != b"".join(hashes):
-            raise AuditError(f"Bundle {n} of the deletion log and its hashes differ. Restore the log from its backup.")
-        growth = grow(tree, hashes[tree.size - n * WIDTH : size - n * WIDTH])
-        if strange := strange_tile(connection, tree.size, growth):
-            raise AuditError(f"{strange} Restore the log from its backup.")
-        tree = growth.tree
-    if tree.size != size:
-        raise AuditError(f"Entry {tree.size} of the deletion log is missing.")
-    return tree
-
-
-def strange_tile(connection: sa.Connection, size: int, growth: Growth) -> str | None:
-    """Which tile above those of the leaves differs from what came of growing at `size` leaves, as a sentence; None if none."""
-    for level, more in enumerate(growth.full, start=1):
-        for index, node in enumerate(more, start=size >> HEIGHT * level):
-            n, place = divmod(index, WIDTH)
-            if stored_tile(connection, level, n)[place * DIGEST : (place + 1) * DIGEST] != node:
-                return f"Tile {level}/{n} of the deletion log is another one than its entries make."
-    return None

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from retentiond.audit.arithmetic import Arithmetic, Problems, Word, kept_digest
 from retentiond.audit.beside import Beside, Unlooked
-from retentiond.audit.growth import grow, leaf_hashes, parted
+from retentiond.audit.growth import leaf_hashes, parted
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
 from retentiond.audit.place import LogPlace, last_signed, reading
-from retentiond.audit.stored import as_bytes, first_bundle, stored_bundles, stored_tile, stored_tree, strange_tile
+from retentiond.audit.regrowing import Regrowing
+from retentiond.audit.stored import as_bytes, first_bundle, stored_bundles, stored_tile, stored_tree
 from retentiond.audit.tables import checkpoints, kept, work
 from retentiond.audit.tables import head as HEAD  # noqa: N812 - `head` is what was read from it
 from retentiond.audit.tile import WIDTH, split_bundle
@@ -107,7 +108,7 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
         history = _History(signed, problems)
         batches = Arithmetic(problems, beside, signed.keys(), place.origin, key, begin)
         digest = ""
-        growing = _Growing(connection, history, problems)
+        growing = _Growing(Regrowing(connection, Range()), history, problems)
         try:
             digest = _take_pruned(connection, begin, growing, batches, problems)
             for expected, (n, bundle) in enumerate(stored_bundles(connection), start=begin // WIDTH):
@@ -125,6 +126,8 @@ def _verify(place: LogPlace, key: VerifierKey, signed: _Signed, problems: Proble
             problems.add(str(error))
         tree = growing.tree
         history.compare(tree)
+        for strange in growing.growing.end():
+            problems.add(strange)
         _compare_head(connection, tree, batches.last_at, problems)
         batches.compare_open({row.idx for row in connection.execute(sa.select(work.c.idx))})
         if batches.pruned.entries < begin:
@@ -172,26 +175,25 @@ def _take_pruned(connection: sa.Connection, begin: int, growing: _Growing, batch
 class _Growing:
     """The tree, grown bundle by bundle and compared with the stored tiles and with what was signed."""
 
-    connection: sa.Connection
+    growing: Regrowing
     history: _History
     problems: Problems
-    tree: Range = field(default_factory=Range)
     ended: bool = False
     """True after a bundle that is not full: nothing may follow it."""
 
     def add(self, hashes: Sequence[bytes]) -> None:
         """Add the hashes of one bundle's leaves, the first of which stands at a multiple of 256."""
-        if self.ended or not 0 < len(hashes) <= WIDTH:
-            self.problems.add(f"The bundle of the entries from {self.tree.size} on is not whole, or there is none before it.")
-        if stored_tile(self.connection, 0, self.tree.size // WIDTH) != b"".join(hashes):
-            self.problems.add(f"The tile of the entries from {self.tree.size} on is another one than the entries make.")
         begin = self.tree.size
-        for end in [*self.history.sizes(begin, begin + len(hashes)), begin + len(hashes)]:
-            self.history.compare(self.tree)
-            growth = grow(self.tree, hashes[self.tree.size - begin : end - begin])
-            if strange := strange_tile(self.connection, self.tree.size, growth):
-                self.problems.add(strange)
-            self.tree = growth.tree
+        if self.ended or not 0 < len(hashes) <= WIDTH:
+            self.problems.add(f"The bundle of the entries from {begin} on is not whole, or there is none before it.")
+        self.history.compare(self.tree)
+        for tree in self.growing.add(begin // WIDTH, hashes, self.history.sizes(begin, begin + len(hashes))):
+            self.history.compare(tree)
+
+    @property
+    def tree(self) -> Range:
+        """The tree as far as it has grown."""
+        return self.growing.tree
 
 
 _Signed = dict[int, tuple[bytes, str]]
