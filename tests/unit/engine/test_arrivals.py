@@ -123,6 +123,18 @@ def test_many_that_a_lifted_hold_sets_free_are_no_bulk_arrival(bench: Workbench)
     assert len(bench.leads()) == MANY
 
 
+def test_many_whose_dates_somebody_corrected_are_no_bulk_arrival(bench: Workbench) -> None:
+    """They were there all along: there are not more records than before."""
+    bench.run()
+    bench.later(DAY)
+    for number in range(MANY):
+        stored = bench.crm.get("leads", f"new-{number}")
+        assert stored is not None
+        stored.dates["created"] = bench.now - 500 * DAY
+    assert bench.run().exit_status == 0
+    assert not bench.leads()
+
+
 def test_names_that_are_used_again_for_new_records_are_no_restore(tmp_path: Path) -> None:
     """As with log files that are rotated: the same names are dealt with again and again, and no identity tells them apart."""
     orders = rule("shop.orders", system="shop", dataset="orders", starts="ordered", bounds="delete_after: {period: P7D}")
