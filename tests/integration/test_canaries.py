@@ -183,7 +183,7 @@ REFUSALS = {
     "postgresql": (
         (
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'kanarie % refuses', OLD.mail USING ERRCODE = 'integrity_constraint_violation'; END $$"
+            "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'kanarie ' || OLD.mail, ERRCODE = 'integrity_constraint_violation'; END $$"
         ),
         "CREATE TRIGGER no_delete BEFORE DELETE ON people FOR EACH ROW EXECUTE FUNCTION refuse()",
     ),

@@ -52,6 +52,7 @@ def test_what_is_alive_and_true_ends_with_0(report: StatusReport) -> None:
         ({"heartbeat": replace(BEAT, at=NOW - timedelta(minutes=11))}, 1, "no sign of life"),
         ({"heartbeat": replace(BEAT, at=NOW + timedelta(minutes=11))}, 1, "no sign of life"),
         ({"heartbeat": replace(BEAT, state="stalled")}, 1, "no progress"),
+        ({"remains": True}, 1, "write-ahead file"),
         ({"log": replace(SOUND, problems=("Entry 3 is missing.",))}, 5, "not trustworthy"),
     ],
 )
