@@ -5,6 +5,7 @@ They are handed the directory alone, with the key and the checkpoints that an au
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import subprocess
@@ -149,8 +150,20 @@ def foreign_key(case: Case) -> Case:
     return replace(case, vkey=str(stranger))
 
 
+def forged_together(case: Case) -> None:
+    """The last entry of a bundle and its hash are changed to fit each other, where no older checkpoint looks."""
+    bundle, tile = case.export / "log/tile/entries/001", case.export / "log/tile/0/001"
+    flipped(bundle, -1)
+    raw, place, last = bundle.read_bytes(), 0, b""
+    while place < len(raw):
+        end = place + 2 + int.from_bytes(raw[place : place + 2], "big")
+        place, last = end, raw[place + 2 : end]
+    tile.write_bytes(tile.read_bytes()[:-32] + hashlib.sha256(b"\x00" + last).digest())
+
+
 TWINS: dict[str, Callable[[Case], Case | None]] = {
     "a bit of an entry": lambda case: flipped(case.export / "log/tile/entries/001", 2),
+    "an entry changed together with its hash": forged_together,
     "a bit of a tile": lambda case: flipped(case.export / "log/tile/0/001", 40),
     "a bit of a higher tile": lambda case: flipped(case.export / "log/tile/1/000.p/2", 40),
     "a cut tile": lambda case: cut(case.export / "log/tile/0/001"),

@@ -380,6 +380,64 @@ def test_the_preflight_refuses_a_table_that_a_crash_empties(shop: World) -> None
     assert any("emptied by a crash" in finding.what for finding in found(shop, receipts=TABLE))
 
 
+@pytest.fixture
+def limited(shop: World, request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
+    """Has the shop be reached as a role that may do everything with customers, and grants it a right on receipts."""
+    server: Server = request.getfixturevalue(f"{'mariadb' if shop.kind == 'mysql' else 'postgresql'}_server")
+    name, owner = f"r_{shop.url.database}", shop.url
+    role = f"{name}@localhost" if shop.kind == "mysql" else name
+    server.execute(f"CREATE USER {role}")
+    if shop.kind == "mysql":
+        server.execute(f"GRANT REFERENCES ON *.* TO {role}", f"GRANT ALL ON {owner.database}.customers TO {role}")
+    else:
+        shop.do(f"GRANT ALL ON customers TO {role}")
+    shop.url = owner.set(username=name)
+
+    def grant(rights: str) -> None:
+        if shop.kind == "mysql":
+            server.execute(f"GRANT {rights} ON {owner.database}.{TABLE} TO {role}")
+        else:
+            shop.do(f"GRANT {rights} ON {TABLE} TO {role}")
+
+    yield grant
+    shop.url = owner
+    if shop.kind == "postgresql":
+        shop.do(f"REVOKE ALL ON customers, {TABLE} FROM {role}")
+    server.execute(f"DROP USER {role}")
+
+
+@only_on("postgresql", "mariadb")
+def test_the_preflight_names_the_rights_that_a_receipt_needs(shop: World, limited: Callable[[str], None]) -> None:
+    assert len(found(shop, receipts=TABLE)) == 1
+    limited("SELECT, INSERT")
+    (finding,) = found(shop, receipts=TABLE)
+    assert f"DELETE on {shop.url.database if shop.kind == 'mysql' else 'public'}.{TABLE}" in finding.what
+    assert finding.of_rights
+    limited("DELETE")
+    assert found(shop, receipts=TABLE) == []
+    with Asked(shop, receipts=TABLE) as asked:
+        asked.delete(shop.find(dataset(), ALL))
+        assert len(asked.proven()) == 4
+        asked.role.forget(["run.1"])
+        assert asked.proven() == {}
+
+
+@only_on("postgresql")
+def test_the_preflight_tells_a_role_that_may_not_ask_which_server_it_is_on(
+    shop: World, limited: Callable[[str], None], postgresql_server: Server
+) -> None:
+    del limited
+    engine = sa.create_engine(postgresql_server.admin.set(database=shop.url.database), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    (finding,) = found(shop, transaction_ids=True)
+    assert "GRANT EXECUTE ON FUNCTION pg_control_system()" in finding.what
+    refs = shop.find(dataset(), ALL)
+    with Asked(shop, transaction_ids=True) as asked, pytest.raises(ConnectorError):
+        asked.delete(refs)
+    assert shop.column("SELECT count(*) FROM customers") == [4]
+
+
 @only_on("postgresql")
 def test_the_preflight_finds_nothing_against_transaction_ids_on_a_server_of_today(shop: World) -> None:
     assert found(shop, transaction_ids=True) == []

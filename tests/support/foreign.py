@@ -112,7 +112,15 @@ METAMORPHIC = Verifier(
     "metamorphic-log",
     lambda _folder: True,
     _metamorphic,
-    frozenset({"a bit of an entry", "a bit of a tile", "a bit of a higher tile", "a cut tile"}),
+    frozenset(
+        {
+            "a bit of an entry",
+            "an entry changed together with its hash",
+            "a bit of a tile",
+            "a bit of a higher tile",
+            "a cut tile",
+        }
+    ),
 )
 X_MOD = Verifier("golang.org/x/mod", lambda folder: _go(folder) is not None, _x_mod)
 AICS = Verifier(

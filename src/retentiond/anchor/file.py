@@ -48,7 +48,7 @@ def hand_over(anchor: FileAnchor, what: Handover) -> bytes:
             f"what it held is in {folder_of(what.state)}. To begin another file, name another path."
         )
     since, pending = content[before.length :], before.pending.encode()
-    if since and since != pending and pending.startswith(since):
+    if since and pending.startswith(since):
         # A crash or a full disk cut it off; what was written cannot be taken back there, so the rest goes behind it.
         _append(anchor.path, pending[len(since) :])
         content += pending[len(since) :]
@@ -75,11 +75,18 @@ def _refuse_foreign(path: Path, since: bytes, what: Handover) -> None:
 def _remembered(state: Path, path: Path) -> _Memory:
     if not (folder_of(state) / MEMORY).exists():
         return _Memory(str(path))
+    match _json(read(state, MEMORY)):
+        case {"path": str() as told, "length": int() as length, "digest": str() as digest, "pending": str() as pending}:
+            return _Memory(told, length, digest, pending) if told == str(path) else _Memory(str(path))
+        case _:
+            raise AuditError(f"{folder_of(state) / MEMORY} is damaged. Restore the state directory from its backup.")
+
+
+def _json(content: bytes) -> object:
     try:
-        memory = _Memory(**json.loads(read(state, MEMORY)))
-    except (ValueError, TypeError):
-        raise AuditError(f"{folder_of(state) / MEMORY} is damaged. Restore the state directory from its backup.") from None
-    return memory if memory.path == str(path) else _Memory(str(path))
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def _remember(state: Path, memory: _Memory) -> None:

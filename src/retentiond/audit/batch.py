@@ -74,12 +74,22 @@ class OpenBatch:
     """The digest (hex) over the batch, as it stands in its intent."""
     notes: tuple[bytes, ...] = field(default=(), repr=False)
     """What the connector noted before each of its commits, in order."""
+    again: tuple[int | None, ...] = ()
+    """In a replay: for each record the index of the entry by which it was dealt with before."""
 
     def packed(self) -> bytes:
         """What a later process needs to look the batch up and conclude it."""
         records = [[list(ref.key), ref.fingerprint, list(ref.identity), ref.rows] for ref in self.records]
-        body = {"batch": self.batch, "intent": self.intent.fields, "salt": text(self.salt), "kid": self.kid, "records": records}
+        body: dict[str, Any] = {
+            "batch": self.batch,
+            "intent": self.intent.fields,
+            "salt": text(self.salt),
+            "kid": self.kid,
+            "records": records,
+        }
         body |= {"items": self.items, "notes": [text(note) for note in self.notes]}
+        if self.again:
+            body["again"] = list(self.again)
         return json.dumps(body, separators=(",", ":")).encode()
 
     @classmethod
@@ -98,4 +108,5 @@ class OpenBatch:
             kid=fields["kid"],
             items=fields.get("items", ""),
             notes=tuple(raw(note) for note in fields.get("notes", ())),
+            again=tuple(fields.get("again", ())),
         )

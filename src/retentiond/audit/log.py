@@ -200,8 +200,11 @@ class DeletionLog:
         with _written(), self._engine.begin() as connection:
             return self._append(connection, [leaf], now)
 
-    def intend(self, intent: Intent, records: Sequence[RecordRef], now: datetime) -> OpenBatch:
-        """Write down what is about to be done to `records`; only when this has returned may it be done."""
+    def intend(self, intent: Intent, records: Sequence[RecordRef], now: datetime, again: Sequence[int | None] = ()) -> OpenBatch:
+        """Write down what is about to be done to `records`; only when this has returned may it be done.
+
+        In a replay `again` says for each record by which entry it was dealt with before; its outcome will say so.
+        """
         if not records:
             raise AuditError("A batch without records cannot be intended; nothing was written. This is a defect.")
         epoch = self._keys.epoch
@@ -221,6 +224,7 @@ class DeletionLog:
             batch = OpenBatch(
                 number, index, intent, tuple(records), salt, epoch.kid, tuple(found), tuple(hidden), fields["items"]
             )
+            batch = replace(batch, again=tuple(again))
             body = sealed(work_key(self._keys.folder, make=True), batch.packed(), f"{self._place.origin} {index}")
             place = str(intent.target)
             connection.execute(sa.insert(batches).values(idx=index, place=place, kid=epoch.kid, salt=salt))
@@ -255,6 +259,8 @@ class DeletionLog:
         if epoch is None:
             raise AuditError(f"The key {batch.kid} of an open batch is gone. Restore the keys from their backup.")
         found = batch.pairs or epoch.pairs(batch.intent.target, batch.records)
+        if batch.again:
+            outcomes = [replace(outcome, again=before) for outcome, before in zip(outcomes, batch.again, strict=True)]
         written = outcome_leaves(batch.index, outcomes, batch.hidden or commitments(batch.salt, found))
         counts = Counter(outcome.kind.value for outcome in outcomes)
         fields: dict[str, Any] = {"batch": batch.batch, "count": len(outcomes), "counts": dict(counts)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ class VerifierKey:
             # base64 has plus signs of its own, so only the first two part the text.
             name, key_id, encoded = text.strip().split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
-        except (ValueError, binascii.Error):
+        except ValueError:
             raise NoteError("This is no verifier key; one looks like NAME+ID+KEY.") from None
         key = cls(name, raw[1:])
         if raw[:1] != ED25519 or len(raw) != 33 or key.id.hex() != key_id or not name:  # noqa: PLR2004 - 1 + 32 bytes
@@ -129,12 +128,12 @@ class Checkpoint:
     def parse(cls, text: str) -> Checkpoint:
         """Read the three lines; raises `NoteError`."""
         try:
-            origin, size, root, rest = text.split("\n")
+            origin, size, root, _ = text.split("\n")
             checkpoint = cls(origin, int(size), base64.b64decode(root, validate=True))
-        except (ValueError, binascii.Error):
+        except ValueError:
             raise NoteError("The note is no checkpoint.") from None
         # Written again it must be the same: one form for one meaning.
         whole = len(checkpoint.root) == ROOT and checkpoint.size >= 0 and checkpoint.origin
-        if rest or not whole or checkpoint.text() != text:
+        if not whole or checkpoint.text() != text:
             raise NoteError("The note is no checkpoint.")
         return checkpoint

@@ -84,8 +84,6 @@ def _late(store: Store, standing: Standing, plan: StepPlan, records: Sequence[Du
     row, began = last
     stayed = row.population - (row.done if plan.action is Action.DELETE else 0)
     more = plan.population - stayed
-    if more <= 0:
-        return 0
     decisions = standing.deciding(now)([record.ref for record in records])
     since = [one.block_at if plan.action is Action.BLOCK else one.act_from for one in decisions]
     return min(more, sum(moment is not None and moment < began for moment in since))

@@ -66,8 +66,8 @@ class Means:
     """The last look: reads the registers anew and says how each record stands now."""
     before_act: Callable[[Sequence[RecordRef]], None]
     """Called with the records that are free, just before the act: for what must be written down first."""
-    marked: Callable[[Sequence[RecordRef], list[Outcome]], list[Outcome]] = lambda _records, outcomes: outcomes
-    """Adds to the outcomes of a batch what else the log is to say of them: in a replay, by which entry it was done before."""
+    again: Callable[[Sequence[RecordRef]], Sequence[int | None]] = lambda _records: ()
+    """In a replay: for each record of a batch the index of the entry by which it was dealt with before."""
 
 
 @dataclass(slots=True)
@@ -124,9 +124,8 @@ def execute(
                 forget_left_over(role, means.log)
             # A record whose date moved while it was searched for can be found twice; it is dealt with once, as it was found last.
             once = list({record.ref.key: record for record in batch}.values())
-            opened = means.log.intend(
-                intent(max(record.due_at for record in once)), [record.ref for record in once], means.clock()
-            )
+            refs = [record.ref for record in once]
+            opened = means.log.intend(intent(max(record.due_at for record in once)), refs, means.clock(), means.again(refs))
             failpoint("intended")
             free: list[int] = []
             notes: list[bytes] = []
@@ -142,7 +141,7 @@ def execute(
                 role = None
                 failpoint("unknown")
                 acted = _look(means, opened, free, notes)
-            outcomes = means.marked(opened.records, _together(stands, acted))
+            outcomes = _together(stands, acted)
             failpoint("read-back")
             means.log.conclude(opened, outcomes, means.clock())
             failpoint("concluded")

@@ -26,7 +26,7 @@ from retentiond.engine.values import Progress, Reconciled, Status, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, GuardRefused
 from retentiond.failpoint import failpoint
-from retentiond.model.record import Action, Outcome, RecordRef
+from retentiond.model.record import Action, RecordRef
 from retentiond.store import ClockReading
 
 
@@ -184,8 +184,8 @@ def _redo(this: _Replay, group: Group, plan: ReplayPlan) -> StepResult:
     bound = assignment.target
     marks: dict[tuple[str, ...], int] = {}
 
-    def marked(records: Sequence[RecordRef], outcomes: list[Outcome]) -> list[Outcome]:
-        return [replace(one, again=marks.pop(ref.key, None)) for ref, one in zip(records, outcomes, strict=True)]
+    def before(refs: Sequence[RecordRef]) -> list[int | None]:
+        return [marks.pop(ref.key, None) for ref in refs]
 
     def look_again(refs: Sequence[RecordRef]) -> list[Stand]:
         standing = read_registers(store, [assignment.rule.id]).for_rule(assignment)
@@ -215,7 +215,7 @@ def _redo(this: _Replay, group: Group, plan: ReplayPlan) -> StepResult:
                 acting=store.acting,
                 look_again=look_again,
                 before_act=lambda refs: suppress_first(store, group.standing, refs, this.clock()),
-                marked=marked,
+                again=before,
             )
             doubt = target_doubt(this.clock(), reader.now(), settings.guards)
             if doubt is not None:

@@ -141,8 +141,9 @@ def decide(
     Where a date that must be known is not, or the record is contested, nothing is asked for, not even blocking. A suspension
     or a requirement keeps a record from going, and never from being blocked.
     """
-    starts = {stage: start_of(rule.start_of(bound), dates, zone) for stage, bound in rule.bounds}
-    ends = tuple(_ended(rule, stage, bound, starts[stage], zone) for stage, bound in rule.bounds)
+    bounds = rule.bounds
+    starts = {stage: start_of(rule.start_of(bound), dates, zone) for stage, bound in bounds}
+    ends = tuple(_ended(rule, stage, bound, starts[stage], zone) for stage, bound in bounds)
     unknown = _unknown(rule, starts)
     if contested or unknown is not None:
         verdict = Verdict.MUST_KEEP if unknown is None else Verdict.UNDATABLE
@@ -150,7 +151,8 @@ def decide(
     known = {one.stage: one.end for one in ends if one.end is not None}
     suspensions = _suspensions(rule, starts, zone, circumstances)
     weighed = _Weighed(rule, zone, known, circumstances, suspensions)
-    moment, act_from = weighed.moment(), weighed.act_from()
+    moment = weighed.moment()
+    act_from = weighed.act_from(moment)
     unmet = tuple(one.fact for one in rule.requires or () if facts.get(one.fact) is None or facts[one.fact] != one.is_)
     step, reason = _step(rule, weighed, moment, act_from, unmet, starts, blocked=blocked, now=now)
     verdict = Verdict.MUST_KEEP
@@ -328,13 +330,16 @@ class _Weighed:
             return DueMoment(None, min([*self.blocks, *self.triggers], default=None))
         return self._due(self.caps, self.minima)
 
-    def act_from(self) -> datetime | None:
+    def act_from(self, moment: DueMoment) -> datetime | None:
         """When work begins: with the lead of the cap, and not before the days of grace after a statutory duty are over."""
         if self.rule.action is Action.BLOCK:
             return None
         cap, duty = self.rule.delete_by, self.rule.duty
-        caps = [ahead(end, cap.lead) for end in self.caps] if cap is not None and cap.lead else self.caps
+        lead = cap.lead if cap is not None else None
         statute = duty.statute if duty else None
+        if not lead and statute is None:
+            return moment.due_at
+        caps = [ahead(end, lead) for end in self.caps] if lead else self.caps
         minima = [waited(end, statute.guard, self.zone) for end in self.minima] if statute else self.minima
         return self._due(caps, minima).due_at
 

@@ -141,6 +141,17 @@ def test_an_addition_that_a_crash_cut_off_is_completed(tmp_path_factory: pytest.
     assert notes_of(anchor.path.read_bytes()) == tuple(log.note(size) for size in sizes)
 
 
+def test_what_somebody_else_added_after_a_crash_is_not_completed(anchor: FileAnchor, state: Path) -> None:
+    log = History.of(9)
+    hand_over(anchor, log.handover(state, 3))
+    _crash(anchor, state, f"{log.note(5)}\n".encode(), 0)
+    _add(anchor.path)
+    found = anchor.path.read_bytes()
+    with pytest.raises(AuditError, match="holds what retentiond did not write"):
+        hand_over(anchor, log.handover(state, 9))
+    assert anchor.path.read_bytes() == found
+
+
 def _crash(anchor: FileAnchor, state: Path, added: bytes, *cuts: int) -> None:
     """The addition is announced, and the machine dies in the middle of it; then again while it is completed."""
     content = anchor.path.read_bytes()
@@ -178,6 +189,15 @@ def _room(limit: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("memory", ["", "{", "[]", "{}", '{"path": "x", "length": "1", "digest": "", "pending": ""}'])
+def test_a_memory_that_is_damaged_is_an_alarm(anchor: FileAnchor, state: Path, memory: str) -> None:
+    log = History.of(9)
+    hand_over(anchor, log.handover(state, 3))
+    (folder_of(state) / MEMORY).write_text(memory)
+    with pytest.raises(AuditError, match="memory is damaged"):
+        hand_over(anchor, log.handover(state, 9))
 
 
 def test_storage_that_cannot_be_used_is_told(anchor: FileAnchor, state: Path) -> None:

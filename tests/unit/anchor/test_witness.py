@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from support.certificates import Authority
@@ -173,6 +177,28 @@ def test_a_key_that_is_none_is_told(witness: Witness, state: Path, key: str) -> 
     written = str(witness.log) if key == "signer" else key  # the log's own key is of another type
     with pytest.raises(ConfigurationError, match="The `key` of the anchor `witness` cannot be used"):
         hand_over(anchor(witness, key=written), History.of(9).handover(state, 9))
+
+
+def test_keys_and_cosignatures_have_the_bytes_that_the_formats_say() -> None:
+    seed = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    public = seed.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    name, text, at = "witness.example/w", "log.example\n3\nAAAA\n", 1_795_000_000
+    number = hashlib.sha256(name.encode() + b"\n\x04" + public).hexdigest()[:8]
+    encoded = base64.b64encode(b"\x04" + public).decode()
+    key = WitnessKey.parse(f"{name}+{number}+{encoded}\n")
+    signature = seed.sign(b"cosignature/v1\ntime 1795000000\nlog.example\n3\nAAAA\n")
+    blob = base64.b64encode(bytes.fromhex(number) + at.to_bytes(8, "big") + signature).decode()
+    assert key.cosigned(f"\u2014 {name} {blob}", text) == datetime.fromtimestamp(at, UTC)
+
+
+@pytest.mark.parametrize(
+    "change", [("+04", "+01"), ("BA", "AQ"), ("w+", "v+"), ("w+", "w w+"), ("+B", "+?B"), ("+", " "), ("=", "")]
+)
+def test_a_key_with_anything_changed_is_none(witness: Witness, change: tuple[str, str]) -> None:
+    text = f"w+{witness.vkey.partition('+')[2]}"  # the number is that of another name
+    for wrong in (text, witness.vkey.replace(*change, 1) if change[0] in witness.vkey else witness.vkey[:-1]):
+        with pytest.raises(NoteError, match="verifier key"):
+            WitnessKey.parse(wrong)
 
 
 def test_a_witness_is_spoken_to_over_tls(tmp_path: Path, state: Path) -> None:

@@ -15,7 +15,7 @@ from support.published import NOW, SIGNER, STRANGER, Memory, batch, event, leaf,
 from retentiond.audit.export import write_export
 from retentiond.audit.note import Checkpoint, Signer
 from retentiond.audit.tile import full_bundle, split_bundle
-from retentiond.audit.tree import Range
+from retentiond.audit.tree import Range, leaf_hash
 from retentiond.errors import AuditError, ConfigurationError, StateError
 
 VKEY = str(SIGNER.verifier)
@@ -167,9 +167,20 @@ def _partial(export: Path, below: str) -> Path:
     return next((export / "log/tile" / below).rglob("*.p/*"))
 
 
+def _forged_together(export: Path) -> None:
+    """Another entry, with the hash that fits it in its tile, where no older checkpoint looks: only the tile above tells."""
+    bundle, tile = export / "log/tile/entries/001", export / "log/tile/0/001"
+    entries = split_bundle(bundle.read_bytes())
+    assert b"returning" in entries[-1]
+    entries[-1] = entries[-1].replace(b"returning", b"rowcount")
+    bundle.write_bytes(full_bundle(entries))
+    tile.write_bytes(b"".join(map(leaf_hash, entries)))
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "a bit of an entry": lambda export: _flipped(export / "log/tile/entries/001"),
     "a bit of the last bundle": lambda export: _flipped(_partial(export, "entries")),
+    "an entry changed together with its hash": _forged_together,
     "a cut bundle": lambda export: _cut(export / "log/tile/entries/001"),
     "a bundle with an entry less": lambda export: (export / "log/tile/entries/000").write_bytes(
         full_bundle(split_bundle((export / "log/tile/entries/000").read_bytes())[:-1])
@@ -188,6 +199,9 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "a bit of an older checkpoint": lambda export: _flipped(export / "checkpoints/1"),
     "an older checkpoint of another log": lambda export: _file(
         export / "checkpoints/2", SIGNER.sign(Checkpoint(SIGNER.name, 2, bytes(32)).text())
+    ),
+    "a checkpoint with one line more": lambda export: _file(
+        export / "checkpoints/1", SIGNER.sign(three_runs().checkpoint(1).text() + "more\n")
     ),
     "a run before which nothing was signed": lambda export: sorted((export / "checkpoints").iterdir())[1].unlink(),
     "a cut log": lambda export: shutil.copy(export / "checkpoints/1", export / "log/checkpoint"),
@@ -225,6 +239,8 @@ def test_the_program_refuses_an_export_with(what: str, export: Path) -> None:
 def test_the_program_refuses_a_foreign_key_and_what_is_none(original: Path) -> None:
     assert verified(original, vkey=str(STRANGER.verifier))[0] == 1
     assert verified(original, vkey="log.vkey")[0] == 1
+    name, _, key = VKEY.split("+", 2)
+    assert verified(original, vkey=f"{name}+00000000+{key}")[0] == 1
     assert verified(original, vkey=VKEY[:-2] + "AA")[0] == 1
     other = Signer("log.example.org/retentiond/other", SIGNER.key)
     assert verified(original, vkey=str(other.verifier))[0] == 1
@@ -259,6 +275,17 @@ def test_a_checkpoint_or_a_proof_that_was_kept_is_accepted(log: Memory, original
     proof = ("--proof", _file(tmp_path / "proof", log.proof(2, log.sizes[1])))
     status, said = verified(original, *[word for pair in [*held, proof] for word in pair])
     assert (status, "4 proofs." in said) == (0, True)
+
+
+def test_a_checkpoint_of_the_empty_log_is_accepted(tmp_path: Path) -> None:
+    log = three_runs()
+    log.sizes.insert(0, 0)
+    assert verified(log.export(tmp_path / "export"))[0] == 0
+
+
+def test_the_program_asks_for_the_key(original: Path) -> None:
+    done = subprocess.run([sys.executable, original / "verify.py", original], check=False, capture_output=True, text=True)
+    assert (done.returncode, "--vkey" in done.stderr) == (2, True)
 
 
 def test_the_program_refuses_what_it_cannot_find(original: Path, tmp_path: Path) -> None:
@@ -338,7 +365,7 @@ def test_the_program_accepts_a_log_with(what: str, tmp_path: Path) -> None:
 
 def test_the_program_names_the_entry_and_at_most_twenty_problems(tmp_path: Path) -> None:
     _, said = verified(with_leaves(*[b"{"] * 30).export(tmp_path / "export"))
-    assert "Entry 1 cannot be read" in said
+    assert "Entry 1 does not hold: it cannot be read" in said
     assert "… and 10 more." in said
 
 

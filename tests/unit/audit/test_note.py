@@ -45,6 +45,32 @@ def test_signatures_of_unknown_keys_are_passed_over_up_to_sixteen() -> None:
     assert open_note(NOTE + stranger * 15, KEY) == TEXT
 
 
+def test_an_unknown_signature_may_be_as_short_as_one_byte() -> None:
+    assert open_note(f"{NOTE}— somebody.else AAAAAAA=\n", KEY) == TEXT
+
+
+def test_the_empty_log_has_a_checkpoint() -> None:
+    empty = Checkpoint(NAME, 0, Range().root())
+    assert Checkpoint.parse(empty.text()) == empty
+
+
+def test_more_than_sixteen_signatures_are_refused() -> None:
+    stranger = f"— somebody.else {base64.b64encode(bytes(68)).decode()}\n"
+    with pytest.raises(NoteError, match="too many"):
+        open_note(NOTE + stranger * 16, KEY)
+
+
+def test_a_control_character_is_refused_even_where_no_signature_covers_it() -> None:
+    stranger = f"— somebody\telse {base64.b64encode(bytes(68)).decode()}\n"
+    with pytest.raises(NoteError, match="control characters"):
+        open_note(NOTE + stranger, KEY)
+
+
+def test_a_signature_without_a_text_is_no_note() -> None:
+    with pytest.raises(NoteError, match="no signature"):
+        open_note(SIGNER.sign("\n").removeprefix("\n\n"), KEY)
+
+
 def test_a_bad_signature_of_the_known_key_refuses_the_note_even_beside_a_good_one() -> None:
     bad = base64.b64encode(KEY.id + bytes(64)).decode()
     with pytest.raises(NoteError):
@@ -58,6 +84,9 @@ def test_a_bad_signature_of_the_known_key_refuses_the_note_even_beside_a_good_on
         pytest.param(NOTE.replace("\n7\n", "\n8\n"), id="another size"),
         pytest.param(NOTE.replace(NAME, NAME + "x"), id="another name"),
         pytest.param(NOTE.replace("— ", "- "), id="a hyphen"),
+        pytest.param(NOTE.replace("— ", ""), id="nothing before the name"),
+        pytest.param(f"{NOTE}—  {base64.b64encode(bytes(68)).decode()}\n", id="a signature of nobody"),
+        pytest.param(f"{NOTE}— somebody.else AAAAAA==\n", id="a signature of no byte"),
         pytest.param(TEXT, id="no signature"),
         pytest.param(NOTE.removesuffix("\n"), id="no last line feed"),
         pytest.param(NOTE.replace("\n", "\r\n"), id="carriage returns"),
@@ -87,6 +116,7 @@ def test_every_changed_letter_of_a_note_is_refused() -> None:
     "text",
     [
         pytest.param(f"{NAME}\n07\n{base64.b64encode(bytes(32)).decode()}\n", id="a leading zero"),
+        pytest.param(f"{NAME}\n-1\n{base64.b64encode(bytes(32)).decode()}\n", id="the smallest negative size"),
         pytest.param(f"{NAME}\n-7\n{base64.b64encode(bytes(32)).decode()}\n", id="a negative size"),
         pytest.param(f"{NAME}\n7\n{base64.b64encode(bytes(31)).decode()}\n", id="a short root"),
         pytest.param(f"{NAME}\n7\n{base64.b64encode(bytes(32)).decode()}\nmore\n", id="an extension line"),
@@ -110,6 +140,10 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
         VKEY[:-4],
         VKEY.replace("ASV", "BSV"),
         "+" + VKEY.partition("+")[2],
+        VKEY[:-4] + "-" + VKEY[-4:],
+        str(VerifierKey("", KEY.public)),
+        str(VerifierKey(NAME, KEY.public[:-1])),
+        str(VerifierKey(NAME, KEY.public + b"\x00")),
     ],
 )
 def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:

@@ -123,6 +123,18 @@ def test_many_that_a_lifted_hold_sets_free_are_no_bulk_arrival(bench: Workbench)
     assert len(bench.leads()) == MANY
 
 
+def test_many_whose_dates_somebody_corrected_are_no_bulk_arrival(bench: Workbench) -> None:
+    """They were there all along: there are not more records than before."""
+    bench.run()
+    bench.later(DAY)
+    for number in range(MANY):
+        stored = bench.crm.get("leads", f"new-{number}")
+        assert stored is not None
+        stored.dates["created"] = bench.now - 500 * DAY
+    assert bench.run().exit_status == 0
+    assert not bench.leads()
+
+
 def test_names_that_are_used_again_for_new_records_are_no_restore(tmp_path: Path) -> None:
     """As with log files that are rotated: the same names are dealt with again and again, and no identity tells them apart."""
     orders = rule("shop.orders", system="shop", dataset="orders", starts="ordered", bounds="delete_after: {period: P7D}")
@@ -145,7 +157,7 @@ def test_records_without_an_identity_that_came_back_are_noticed_by_their_dates(t
     bench.run()
     bench.later(DAY)
     bench.shop.datasets = taken
-    assert "looks like a restore" in refused(bench.run())
+    assert "have been dealt with before" in refused(bench.run())
 
 
 def test_how_many_are_a_bulk_is_a_setting(tmp_path: Path) -> None:

@@ -371,9 +371,12 @@ def dying_at(point: str) -> Callable[[str], None]:
 
 @pytest.mark.parametrize("point", ["replay-approved", "intended", "acted", "read-back", "concluded", "replayed"])
 def test_a_replay_that_dies_is_finished_by_the_next_one(drill: Restored, point: str) -> None:
+    first = [entry.index for entry in drill.bench.entries("outcome")]
     points.hook = dying_at(point)
     with pytest.raises(Died):
         drill.replay()
     drill.replay()
     assert drill.bench.leads() == NEW
+    again = drill.bench.entries("outcome")[len(first) :]
+    assert {entry.fields["again"] for entry in again if entry.fields["o"] != "failed"} >= set(first)
     sound(drill.bench)

@@ -8,6 +8,7 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -181,9 +182,10 @@ class Histories(RuleBasedStateMachine):
         return held or asked
 
 
+@pytest.mark.timeout(1800)
 def test_after_a_replay_the_world_is_as_if_it_had_never_been_restored() -> None:
     patient = settings(
-        max_examples=30,
+        max_examples=20,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
