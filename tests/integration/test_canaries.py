@@ -46,7 +46,7 @@ ASKED = {
 
 POLICY = """\
 policy: canaries
-title: {{de: Kanarien, en: canaries}}
+title: {{de: Vögel, en: birds}}
 purpose: test
 basis: ["Art. 5(1)(e) GDPR"]
 notice: test
@@ -326,7 +326,7 @@ def test_nothing_of_a_record_is_in_what_a_bug_leaves(
     def stumble(*_words: object) -> None:
         raise ValueError(f"a bug that knows {STEM}@beispiel.example")
 
-    monkeypatch.setattr(executor, "judge", stumble)
+    monkeypatch.setattr(executor, "judge_all", stumble)
     assert told(aviary, capfd, "run") != 0
     configure("json", "debug")
     told(aviary, capfd, "run", "--json")
