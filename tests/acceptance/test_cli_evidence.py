@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -80,6 +81,20 @@ def test_one_record_is_proven_to_who_has_nothing_but_the_files(office: Office) -
     office.run("audit", "export", str(export))
     words = [word for proof in folder.glob("*.tlog-proof") for word in ("--proof", str(proof))]
     assert checked(export, "--vkey", vkey(office), *words).returncode == 0
+
+
+def test_the_lines_in_the_docs_show_whose_entry_it_is(office: Office) -> None:
+    folder = office.folder / "proof"
+    office.run("audit", "prove", "office/letters", "letter 7", "--out", str(folder), "--opening")
+    file = next(folder.glob("*.opening.json"))
+    opening = json.loads(file.read_text(encoding="utf-8"))
+    proof = (folder / file.name.replace("opening.json", "tlog-proof")).read_text(encoding="utf-8")
+    leaf = json.loads(base64.b64decode(proof.split("\n")[1].removeprefix("extra ")))
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "deletion-log.md").read_text(encoding="utf-8")
+    lines = page.split("```python\n", 1)[1].split("```", 1)[0]
+    exec(lines, {"opening": opening, "leaf": leaf})  # noqa: S102 - of our own page
+    with pytest.raises(AssertionError):
+        exec(lines, {"opening": opening | {"key": ["letter 8"]}, "leaf": leaf})  # noqa: S102 - as above
 
 
 def test_where_the_log_says_nothing_that_is_no_proof_of_anything(office: Office) -> None:
