@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from retentiond.audit.note import Checkpoint, NoteError, VerifierKey, open_note
+from retentiond.audit.proof import consistency_text
 
 RootAt = Callable[[int], bytes | None]
 """The root over the log's first so many entries; None where it has fewer."""
@@ -59,12 +60,6 @@ def objection(note: str, key: VerifierKey, root_at: RootAt) -> str | None:
     if root != checkpoint.root:
         return f"tells another history of the log's first {checkpoint.size} entries: the log was rewritten"
     return None
-
-
-def consistency_text(old: int, hashes: Sequence[bytes], note: str) -> str:
-    """The body of a C2SP witness request."""
-    lines = "".join(f"{encoded(one)}\n" for one in hashes)
-    return f"old {old}\n{lines}\n{note}"
 
 
 def encoded(value: bytes) -> str:

@@ -161,6 +161,11 @@ class LogReader:
         """The index of the first entry that was not pruned."""
         return first_bundle(self._connection) * WIDTH
 
+    @property
+    def kept(self) -> Sequence[int]:
+        """The indexes of the entries that were kept when those around them were pruned."""
+        return [index for index, _ in stored_leaves(self._connection, 0, self.first)]
+
     def _keys(self) -> Keys:
         return open_keys(self._place.state, self._place.origin, 0, make=False)
 

@@ -190,11 +190,11 @@ class Log:
         lines = head.decode("ascii", "replace").split("\n")
         if head.startswith(b"old "):
             old, hashes = int(lines[0][4:]), lines[1:]
-            expected = self.path(old, size, True) if 0 < old < size else []
+            expected = self.path(old, size, True) if 0 < old < size and lines[0] == f"old {old}" else []
         elif proof:
-            if [line.split(" ")[0] for line in lines[:3]] != ["c2sp.org/tlog-proof@v1", "extra", "index"]:
-                raise Refused("it is no proof")
             index, hashes = int(lines[2][6:]), lines[3:]
+            if [lines[0], lines[1][:6], lines[2]] != ["c2sp.org/tlog-proof@v1", "extra ", f"index {index}"]:
+                raise Refused("it is no proof")
             if index >= size or digest(b"\x00", decoded(lines[1][6:])) != self.hash_at(0, index):
                 raise Refused("the log has another entry there")
             expected = self.path(index + 1, size, False)
@@ -230,10 +230,9 @@ class Batches:
             known = fields["how"] in HOW.get(fields["o"], {"none", "operator"}) and len(rc) == DIGEST
             if not known or ("code" in fields) != (fields["o"] == "failed"):
                 raise Refused("it claims what cannot be known")
-            later = "of" in fields  # what became of a record whose copies were pending
-            if not later and (fields["n"] != len(batch["rc"]) if batch else not 0 <= fields["i"] < self.begin):
+            if fields["n"] != len(batch["rc"]) if batch else not 0 <= fields["i"] < self.begin:
                 raise Refused("it was not intended, or is out of order")
-            if batch and not later:
+            if batch:
                 batch["rc"].append(rc)
                 batch["o"][fields["o"]] += 1
         if kind == "concluded":
@@ -291,8 +290,9 @@ def main(words: list[str] | None = None) -> int:
         told = check(asked.export, Key(asked.vkey), asked.checkpoint, asked.proof, found)
     except (OSError, ValueError) as why:
         found.append(str(why) if isinstance(why, Refused) else f"Something cannot be read ({type(why).__name__}).")
+    more = [f"… and {len(found) - MOST_TOLD} more."] if len(found) > MOST_TOLD else []
     verdict = "NOT IN ORDER." if found else "In order: everything here agrees with what was signed under this key."
-    sys.stdout.write("\n".join([*told, *found[:MOST_TOLD], verdict]) + "\n")
+    sys.stdout.write("\n".join([*told, *found[:MOST_TOLD], *more, verdict]) + "\n")
     return 1 if found else 0
 
 

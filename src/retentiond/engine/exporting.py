@@ -46,6 +46,8 @@ def export(
             "words.json": _json([_said(entry.index, entry.fields) for entry in log.entries() if entry.kind in WORDS]),
             "rules.json": _json(_rules(store)),
             "report.json": _json(_report(settings, told, now)),
+            # Their bundles are gone: kept entries are shown by proofs of their own.
+            **{f"proof/{index}.tlog-proof": log.proof(index).encode() for index in log.kept},
             **{f"anchor/{name}": body for name, body in receipts(settings.state).items()},
         }
         return write_export(folder, log, verifier_key(place), now, period, extra)

@@ -344,15 +344,6 @@ RIGHT: dict[str, tuple[list[bytes], str]] = {
     "two batches at once": ([BATCH[0], batch(2, "c", 1)[0], *BATCH[1:], *batch(2, "c", 1)[1:]], "4 × outcome"),
     "an entry of a later version": ([leaf(v=2, kind="intent", anything="else")], "1 × of a later version"),
     "an entry of a kind it does not know": ([event("greeting", to="all")], "1 × greeting"),
-    "a record that was pending and then gone": (
-        [
-            batch(1, "b", 1)[0],
-            outcome(1, 0, batch(1, "b", 1)[1].decode()[-45:-2], o="pending-copies"),
-            event("concluded", batch="b", count=1, counts={"pending-copies": 1}),
-            outcome(1, 0, batch(1, "b", 1)[1].decode()[-45:-2], of=2),
-        ],
-        "2 × outcome",
-    ),
 }
 
 

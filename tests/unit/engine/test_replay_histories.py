@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -163,6 +164,11 @@ class Histories(RuleBasedStateMachine):
         if never_restored is not None and never_restored.born != before.born:
             never_restored = None  # it went, and another one came under its key
         if after == never_restored:
+            return
+        created = before.dates.get("created")
+        if isinstance(created, datetime) and never_restored is not None and self.bench.now - created > 30 * DAY:
+            # Given back in time, it would be blocked by the next run by now: then it stays blocked.
+            assert after == replace(never_restored, blocked=True)
             return
         assert self._must_stay(dataset, key), "it is not as if it had never been restored, and nothing is in the way"
         assert after is not None
