@@ -165,6 +165,10 @@ class Histories(RuleBasedStateMachine):
             never_restored = None  # it went, and another one came under its key
         if after == never_restored:
             return
+        if before.anonymized and after is not None and never_restored is not None:
+            # Blocked after it was anonymized: that hides nothing, and is not done again.
+            assert replace(after, blocked=never_restored.blocked) == never_restored
+            return
         created = before.dates.get("created")
         if isinstance(created, datetime) and never_restored is not None and self.bench.now - created > 30 * DAY:
             # Given back in time, it would be blocked by the next run by now: then it stays blocked.
