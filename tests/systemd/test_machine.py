@@ -143,7 +143,7 @@ def living(machine: Machine, scratch: Path) -> tuple[set[int], set[str]]:
 def start(machine: Machine) -> None:
     """Start the service and wait until it has nothing more to do."""
     machine.run("systemctl", "start", SERVICE)
-    awaited(lambda: shown(machine, "StatusText").startswith("Idle"))
+    awaited(lambda: (text := shown(machine, "StatusText")).startswith("Idle") and "Last run" in text)
 
 
 def test_the_service_does_its_work_under_all_of_its_hardening(machine: Machine, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import ssl
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime
@@ -36,6 +35,8 @@ def hand_over(anchor: MailAnchor, what: Handover) -> bytes:
 
     Raises `TransientConnectorError` where the server cannot be reached or asks to come again, `ConnectorError` where it refuses.
     """
+    import ssl  # noqa: PLC0415 - dear to load, and of use only where there is such an anchor
+
     data = written(anchor, what).as_bytes(policy=WIRE)
     try:
         _send(anchor, data)

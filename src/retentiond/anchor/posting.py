@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from retentiond.errors import ConfigurationError, ConnectorError, TransientConnectorError
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT = 30.0
 """Seconds that each answer is waited for."""
@@ -37,6 +40,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], ca: Path | None) -> 
     `ca` are the certificates of those who may vouch for the server. Raises `TransientConnectorError` where it cannot be reached
     or is busy, `ConnectorError` where its certificate is refused or the answer is none, `ConfigurationError` for a bad `ca`.
     """
+    import ssl  # noqa: PLC0415 - dear to load, and of use only where there is such an anchor
+
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     connection = (
@@ -67,6 +72,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], ca: Path | None) -> 
 
 def trusting(ca: Path | None) -> ssl.SSLContext:
     """How TLS is spoken: by the machine's certificates, or those in `ca` alone. Raises `ConfigurationError` for a bad file."""
+    import ssl  # noqa: PLC0415 - dear to load, and of use only where there is such an anchor
+
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError):
@@ -75,6 +82,8 @@ def trusting(ca: Path | None) -> ssl.SSLContext:
 
 def refused_tls(host: str, error: ssl.SSLError) -> ConnectorError:
     """What to say where TLS failed."""
+    import ssl  # noqa: PLC0415 - dear to load, and of use only where there is such an anchor
+
     if isinstance(error, ssl.SSLCertVerificationError):
         why = {
             EXPIRED: "it has expired",

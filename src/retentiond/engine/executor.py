@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -158,6 +158,9 @@ def execute(
     except (ConnectorError, ConfigurationError) as error:
         done.fail(error)
     finally:
+        if role is None and concluded:  # given up after the last batch, whose receipt is still there
+            with suppress(ConnectorError, ConfigurationError):  # else the next session forgets it
+                role = open_role(means.target, means.action)
         if role is not None:
             try:
                 forget(role, concluded)
