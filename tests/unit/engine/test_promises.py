@@ -20,6 +20,8 @@ from support.workbench import Workbench
 
 from retentiond import failpoint as points
 from retentiond.connector import How
+from retentiond.engine.evidence import open_evidence
+from retentiond.engine.reconcile import tidy
 from retentiond.errors import OutcomeUnknownError, TransientConnectorError
 from retentiond.testing import When
 
@@ -152,6 +154,9 @@ class Life(RuleBasedStateMachine):
             assert claimed >= went[key], "something went that the log does not tell"
             ours = sum(outcome in {"confirmed", "unverified"} for outcome in said)
             assert self.bench.crm.proves is None or ours == went[key], "what is proven to have gone by us is told otherwise"
+        place = self.bench.workplace()
+        with open_evidence(place.settings, self.bench.now) as evidence:
+            tidy(evidence.log, place.targets, [])  # as the next session on the system does
         assert not self.bench.crm.receipts, "receipts are left of batches that are concluded"
 
 
