@@ -38,7 +38,7 @@ def exported(state: Path, folder: Path, older: int | None = None) -> Path:
     command = [*PROGRAM, "--settings", str(settings), "audit", "export", str(folder)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "proof").mkdir()
+    (folder / "proof").mkdir(exist_ok=True)  # of what stayed alone when the rest was pruned, there is a proof already
     with read_log(LogPlace(state, None, ORIGIN)) as log:
         stayed = [entry.index for entry in itertools.takewhile(lambda entry: entry.index < log.first, log.entries())]
         for index in stayed or [index for index in PROVEN if index < log.newest.size]:
