@@ -4,6 +4,9 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Where byte code may not be kept, each of the many programs that the tests start would compile all of this anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test dev lint format types lock package services
 

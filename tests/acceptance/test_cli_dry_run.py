@@ -53,5 +53,6 @@ def test_a_role_that_may_only_select_is_enough_for_a_plan_which_says_that_it_may
     letters.run("approve", "rule", "letter", "--by", "staff-7")
     assert "lacks rights" in " ".join(letters.run("run", status=4).stdout.split())
     letters.run("check", "--live", status=1)
+    assert "delete: REFUSED for letter" in letters.run("systems", "--live", status=1).stdout
     with sa.create_engine(postgresql, poolclass=sa.NullPool).connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM letters").scalar_one() == 2

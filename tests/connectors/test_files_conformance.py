@@ -26,6 +26,11 @@ ODD = (
 NO_READER_SESSION = "a reader of files has no session that could be given a command, only open files"
 NEVER_REFUSED_ALONE = "which one file the system would refuse to change hangs on its directory, and the tests may run as root"
 
+FILE_SYSTEM = {
+    Gap.STUMBLE: "a file system is not busy in a way that it tells",
+    Gap.LOST_ANSWER: "a call of the operating system cannot lose its answer",
+    Gap.RIGHTS: "the tests may run as root, who has every right",
+}
 TELLS_NO_MORE = {
     Gap.ABOUT: "whom a file or a line is about stands nowhere that could be searched by it",
     Gap.FACTS: "nothing but its date is told of a file or a line",
@@ -100,6 +105,7 @@ class Written(FilesWorld):
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
             **TELLS_NO_MORE,
+            **FILE_SYSTEM,
         }
 
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
@@ -108,6 +114,14 @@ class Written(FilesWorld):
         assert isinstance(moment, datetime)
         key = (f"call{number}.wav",)
         self._write(self._places(key)[state is Presence.BLOCKED], f"voice {number}".encode(), moment)
+        return key
+
+    def put_huge(self, number: int, moment: datetime | date) -> Key:
+        key = self.put(number, moment)
+        here, _ = self._places(key)
+        written = here.stat().st_mtime_ns
+        here.write_bytes(bytes(8_000_000))
+        os.utime(here, ns=(written, written))
         return key
 
     def put_odd(self, moment: datetime | date) -> list[Key]:
@@ -144,6 +158,7 @@ class Named(Written):
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
             **TELLS_NO_MORE,
+            **FILE_SYSTEM,
         }
 
     put_odd = World.put_odd
@@ -176,6 +191,8 @@ class Lines(FilesWorld):
             Gap.WRITE_THROUGH: NO_READER_SESSION,
             Gap.REFUSE: NEVER_REFUSED_ALONE,
             **TELLS_NO_MORE,
+            **FILE_SYSTEM,
+            Gap.HUGE: "a record is the lines of one hour; long lines have a test of their own",
         }
 
     def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:

@@ -98,6 +98,12 @@ SHAPES: dict[str, Any] = {
     "What an anchor did": anchors.HandedJson,
     "`systems --json`": systems.SystemsJson,
     "A data set": systems.SystemJson,
+    "`systems --live --json`": systems.SystemsLiveJson,
+    "A system": systems.SurveyJson,
+    "What a data set said": systems.SurveyedJson,
+    "An action that is permitted or not": systems.PermittedJson,
+    "A copy that survives": systems.CopyJson,
+    "Evidence about a system": systems.EvidenceJson,
     "`connectors --json`": systems.ConnectorsJson,
     "A connector": systems.ConnectorJson,
 }

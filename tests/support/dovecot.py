@@ -70,7 +70,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={user} gid={group} home={folder}/homes/%u allow_all_users=yes
+  args = uid={user} gid={group} home={folder}/homes/%n allow_all_users=yes
 }}
 service imap-login {{
   chroot =
@@ -128,9 +128,9 @@ class Dovecot:
         return name
 
     def lock_out(self, user: str) -> None:
-        """Take all rights from the user in every folder that there is; it may still log in."""
+        """Take all rights from the user in every folder that there is; it may still log in, and USER@truth sees everything."""
         for folder in (self.folder / "homes" / user / "mail" / "mailboxes").rglob("dbox-Mails"):
-            (folder / "dovecot-acl").write_text("owner\n")
+            (folder / "dovecot-acl").write_text(f"user={user}\n")
 
     def doveadm(self, *words: str) -> str:
         """What the server's own tool says."""

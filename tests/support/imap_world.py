@@ -60,7 +60,7 @@ class ImapWorld(World):
         self.wire = Wire(self.host, server.port)
         self.truth = imaplib.IMAP4("127.0.0.1", server.port)
         self.truth.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.truth.login(self.user, PASSWORD)
+        self.truth.login(f"{self.user}@truth", PASSWORD)
         for name in ("Restricted", self.aside):
             self.truth.create(name)
         self.connector = connector

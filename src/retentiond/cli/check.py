@@ -10,8 +10,9 @@ import typer
 
 from retentiond.cli.session import settings_of
 from retentiond.cli.terminal import note, say
+from retentiond.engine.survey import preflight
 from retentiond.engine.workplace import Workplace, read_workplace
-from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.errors import ConfigurationError
 from retentiond.model.decision import steps
 from retentiond.policy.lint import lint
 from retentiond.policy.load import LoadedPolicy, load
@@ -75,13 +76,9 @@ def _ask_systems(workplace: Workplace) -> int:
     for assignment in workplace.assignments:
         for action in steps(assignment.rule):
             place = f"{assignment.rule.id}: {assignment.target.target}, {action}"
-            try:
-                with assignment.target.reader() as reader:
-                    findings = [(finding.what, finding.refuses) for finding in reader.preflight(action)]
-            except (ConnectorError, ConfigurationError) as error:
-                findings = [(str(error), True)]
-            for what, refuses in findings:
-                note(f"{place}: {shown(what)}")
-                refusing += refuses
-            say([f"{shown(place)}: {'refused' if any(refuses for _, refuses in findings) else 'ready'}"])
+            findings = preflight(assignment.target, action)
+            for finding in findings:
+                note(f"{place}: {shown(finding.what)}")
+                refusing += finding.refuses
+            say([f"{shown(place)}: {'refused' if any(finding.refuses for finding in findings) else 'ready'}"])
     return refusing

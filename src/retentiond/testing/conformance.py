@@ -9,11 +9,19 @@ from retentiond.testing.finding import FindingPromises
 from retentiond.testing.looking import LookingPromises
 from retentiond.testing.proving import ProvingPromises
 from retentiond.testing.telling import TellingPromises
+from retentiond.testing.troubling import TroublePromises
 from retentiond.testing.unblocking import UnblockingPromises
 
 
 class ConformanceKit(
-    FindingPromises, LookingPromises, TellingPromises, ActingPromises, UnblockingPromises, ProvingPromises, PermitPromises
+    FindingPromises,
+    LookingPromises,
+    TellingPromises,
+    ActingPromises,
+    UnblockingPromises,
+    ProvingPromises,
+    TroublePromises,
+    PermitPromises,
 ):
     """All promises. A test class inherits from it; each test takes a `world`, empty and its own, from a fixture."""
 

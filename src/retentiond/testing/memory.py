@@ -39,6 +39,7 @@ from retentiond.connector import (
     Subject,
     Target,
     TargetOptions,
+    TransientConnectorError,
     receipt_of,
 )
 
@@ -100,6 +101,8 @@ class MemoryStore:
     """By what it proves acts later: `receipt`, or `stored-answer` as an interface does that is given a key for each batch."""
     receipts: list[tuple[str, str, Receipt]] = field(default_factory=list)
     """The receipts it keeps, each with the name of the log and the batch."""
+    busy: int = 0
+    """So many of the next questions and acts are put off."""
     before_act: Callable[[Sequence[RecordRef]], None] | None = None
     """Called once, just before the next act: for what others do in between."""
     _disturbances: list[tuple[When, Exception]] = field(default_factory=list)
@@ -158,7 +161,10 @@ class MemoryStore:
         raise error
 
     def check(self) -> None:
-        """Raise what `unreachable` says."""
+        """Raise what `unreachable` says, or that the store is busy."""
+        if self.busy:
+            self.busy -= 1
+            raise TransientConnectorError("The store in memory is busy; it was told so.")
         if self.unreachable is not None:
             raise self.unreachable
 

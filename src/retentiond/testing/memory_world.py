@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from datetime import date, datetime
 
-from retentiond.connector import ConnectorError, How, Presence, TransientConnectorError, subject
+from retentiond.connector import ConnectorError, How, OutcomeUnknownError, Presence, TransientConnectorError, subject
 from retentiond.testing.memory import MemoryStore, When, memory_connector
 from retentiond.testing.world import Gap, Key, World
 
@@ -74,6 +74,24 @@ class MemoryWorld(World):
     def undo(self) -> None:
         """As if the line was cut just before the end."""
         self.store.disturb(When.UNDONE, TransientConnectorError("The store in memory undid it all; it was told so."))
+
+    def stumble(self) -> None:
+        """Busy once."""
+        self.store.busy = 1
+
+    def lose_answer(self) -> None:
+        """As if the line was cut just after the end."""
+        self.store.disturb(When.AFTER, OutcomeUnknownError("The store in memory gave no answer; it was told so."))
+
+    def lose_rights(self) -> None:
+        """As if the account was closed."""
+        self.store.unreachable = ConnectorError("The store in memory denies it; it was told so.", "forbidden")
+
+    def put_huge(self, number: int, moment: datetime | date) -> Key:
+        """With much content."""
+        key = self.put(number, moment)
+        self.store.datasets["records"][key].content = "x" * 4_000_000
+        return key
 
     def typed(self, key: Key) -> str:
         """Components with slashes between them."""

@@ -71,6 +71,14 @@ class Gap(StrEnum):
     """No record can be held by two data sets."""
     RECEIPTS = "receipts"
     """Nothing in the system proves later what became of a batch whose answer was lost."""
+    STUMBLE = "stumble"
+    """The system is never too busy."""
+    LOST_ANSWER = "lost-answer"
+    """An answer cannot be lost on its way."""
+    RIGHTS = "rights"
+    """No right can be taken from the account."""
+    HUGE = "huge"
+    """A record has no room for megabytes."""
 
 
 class World(ABC):
@@ -182,6 +190,26 @@ class World(ABC):
         """Have the system undo the next act, all of it and at its very end, and the connector be told of an error."""
         raise NotImplementedError
 
+    def stumble(self) -> None:
+        """Have the system put off the next request, being busy or in maintenance; then all is well again."""
+        raise NotImplementedError
+
+    def lose_answer(self) -> None:
+        """Have the system do the next act, and the answer be lost: time runs out, or the connection breaks after the act."""
+        raise NotImplementedError
+
+    def lose_rights(self) -> None:
+        """Take from the connector's account the right to read and to act, also from its open sessions, until the world ends."""
+        raise NotImplementedError
+
+    def put_huge(self, number: int, moment: datetime | date) -> Key:
+        """As `put`, and the record holds some megabytes."""
+        raise NotImplementedError
+
+    def forbidden(self) -> Sequence[str]:
+        """Calls that reached the system and never may: those that would hit more than the records they are meant for."""
+        return ()
+
 
 _FACILITIES: dict[Gap, Callable[..., object]] = {
     Gap.WRITE_THROUGH: World.write_through,
@@ -190,6 +218,10 @@ _FACILITIES: dict[Gap, Callable[..., object]] = {
     Gap.ODD_KEYS: World.put_odd,
     Gap.TYPED_KEYS: World.typed,
     Gap.CONTESTED: World.contest,
+    Gap.STUMBLE: World.stumble,
+    Gap.LOST_ANSWER: World.lose_answer,
+    Gap.RIGHTS: World.lose_rights,
+    Gap.HUGE: World.put_huge,
 }
 _NAMES = {facility: facility.__name__ for facility in _FACILITIES.values()}
 

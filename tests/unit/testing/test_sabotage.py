@@ -19,6 +19,7 @@ from retentiond.connector import (
     Cutoff,
     Finding,
     How,
+    OutcomeUnknownError,
     Permit,
     Presence,
     Reader,
@@ -26,9 +27,10 @@ from retentiond.connector import (
     RecordRef,
     Subject,
     Target,
+    TransientConnectorError,
 )
 from retentiond.testing import ConformanceKit, Gap, MemoryWorld, World, memory
-from retentiond.testing.memory import MemoryAnonymizer, MemoryBlocker, MemoryDeleter, MemoryReader
+from retentiond.testing.memory import MemoryAnonymizer, MemoryBlocker, MemoryDataset, MemoryDeleter, MemoryReader, MemoryStore
 from retentiond.testing.world import Key
 
 Sabotage = Callable[[MemoryWorld], None]
@@ -1647,6 +1649,93 @@ def a_lack_of_receipts_that_nobody_declared(world: MemoryWorld) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- the kit runs
+
+
+# ------------------------------------------------------------------------------------------------------ trouble
+
+
+@breaks("a_question_that_is_put_off_is_an_error_or_answered_truly")
+def a_busy_store_that_looks_empty(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
+            if self._store.busy:
+                self._store.busy = 0
+                return
+            yield from super().find(cutoff, awaiting)
+
+        def __init__(self, store: MemoryStore, options: MemoryDataset, target: Target) -> None:
+            busy, store.busy = store.busy, 0
+            super().__init__(store, options, target)
+            store.busy = busy
+
+    reading(world, Broken)
+
+
+@breaks("an_act_that_is_put_off_claims_nothing_and_can_be_done_later")
+def an_act_that_was_put_off_and_is_told_as_done(world: MemoryWorld) -> None:
+    class Broken(MemoryDeleter):
+        def _delete(self, refs: Refs) -> list[Answer]:
+            try:
+                return super()._delete(refs)
+            except TransientConnectorError:
+                return [Answer.done(How.RESPONSE)] * len(refs)
+
+        def __init__(self, store: MemoryStore, target: Target) -> None:
+            busy, store.busy = store.busy, 0
+            super().__init__(store, target)
+            store.busy = busy
+
+    deleting(world, Broken)
+
+
+@breaks("an_act_whose_answer_is_lost_is_never_told_as_not_done")
+def a_lost_answer_that_is_worth_another_try(world: MemoryWorld) -> None:
+    class Broken(MemoryDeleter):
+        def _delete(self, refs: Refs) -> list[Answer]:
+            try:
+                return super()._delete(refs)
+            except OutcomeUnknownError:
+                raise TransientConnectorError("Once more.") from None
+
+    deleting(world, Broken)
+
+
+@breaks("without_rights_nothing_is_empty_and_nothing_is_done")
+def a_missing_right_that_looks_empty(world: MemoryWorld) -> None:
+    class Broken(MemoryReader):
+        def count(self) -> int:
+            try:
+                return super().count()
+            except ConnectorError:
+                return 0
+
+        def __init__(self, store: MemoryStore, options: MemoryDataset, target: Target) -> None:
+            lost, store.unreachable = store.unreachable, None
+            super().__init__(store, options, target)
+            store.unreachable = lost
+
+    reading(world, Broken)
+
+
+@breaks("a_huge_record_is_found_and_done_like_any_other")
+def a_huge_record_that_is_passed_over(world: MemoryWorld) -> None:
+    class Broken(Searching):
+        def _admits(self, cutoff: Cutoff, ref: RecordRef) -> bool:
+            return len(self._all()[ref.key].content) < 1_000_000 and super()._admits(cutoff, ref)
+
+    reading(world, Broken)
+
+
+@breaks("no_forbidden_call_reaches_the_system")
+def a_call_that_would_empty_the_store(world: MemoryWorld) -> None:
+    class Broken(MemoryDeleter):
+        def _delete(self, refs: Refs) -> list[Answer]:
+            sent.append("DELETE /records/")
+            return super()._delete(refs)
+
+    sent: list[str] = []
+    deleting(world, Broken)
+    world.forbidden = lambda: sent  # type: ignore[method-assign] # the world's own truth, spoilt for this test
 
 
 def failing(sabotage: Sabotage, promises: Sequence[str]) -> set[str]:
