@@ -22,6 +22,7 @@ from retentiond.connector.api import (
 )
 from retentiond.connector.permit import Permit
 from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
+from retentiond.document import build, read
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
@@ -64,6 +65,8 @@ __all__ = [
     "Target",
     "TargetOptions",
     "TransientConnectorError",
+    "build",
+    "read",
     "read_receipt",
     "receipt_of",
     "receipt_text",

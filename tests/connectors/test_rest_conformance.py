@@ -1,0 +1,143 @@
+"""The connector `rest` keeps every promise of the kit, by manifests of different shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from support.vendors.fake import Fake
+from support.vendors.openai import KEY, OpenAI
+from support.webserver import Asked
+
+from retentiond.connector import Presence, Reader
+from retentiond.testing import ConformanceKit, Gap, World
+from retentiond.testing.world import Key
+from retentiond_rest import connector
+from retentiond_rest.requests import Act
+
+
+class FakeWorld(World):
+    """A fake of a vendor, which is looked into past the connector."""
+
+    fake: Fake
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.connector = connector
+        self.secret = folder / "secret"
+        self.connection = {"url": url, "secret": {"file": str(self.secret)}}
+
+    def write_through(self, reader: Reader) -> bool:
+        before = len(self.acts())
+        with pytest.raises(Exception, match="A reader of"):
+            reader._session.ask(Act(method="DELETE", path="/v1/files/x", accept=(200,)), {})  # type: ignore[attr-defined]
+        return len(self.acts()) != before
+
+    def acts(self) -> list[Asked]:
+        return [asked for asked in self.fake.seen if self.fake.acts(asked)]
+
+    def stumble(self) -> None:
+        self.fake.stumbling = 1
+
+    def lose_answer(self) -> None:
+        self.fake.losing = True
+
+    def lose_rights(self) -> None:
+        self.fake.lost = frozenset({"rights"})
+
+    def unreachable(self) -> None:
+        self.fake.page = "<html>Erika Canaria, your session has ended</html>"
+
+    def refuse(self, key: Key) -> None:
+        self.fake.refused.add("/" + quote(key[-1], safe=""))
+
+    def typed(self, key: Key) -> str:
+        return key[0]
+
+    def forbidden(self) -> Sequence[str]:
+        return [f"{asked.method} {asked.path}" for asked in self.acts() if not self.allowed(asked)]
+
+    def allowed(self, asked: Asked) -> bool:
+        raise NotImplementedError
+
+
+class OpenAIFiles(FakeWorld):
+    """Lists by cursor, seconds since 1970, and a canary that is kept."""
+
+    instant = "created"
+    fake: OpenAI
+
+    def __init__(self, url: str, folder: Path) -> None:
+        super().__init__(url, folder)
+        self.gaps = {
+            Gap.BLOCK: "a file at OpenAI can only be kept or deleted",
+            Gap.ANONYMIZE: "a file at OpenAI cannot be changed",
+            Gap.DAY: "a file tells an instant",
+            Gap.UNDATED: "every file was uploaded at some time",
+            Gap.UNBLOCK: "nothing is blocked",
+            Gap.ABOUT: "no file tells whom it is about",
+            Gap.CONTESTED: "a file is of one purpose",
+            Gap.RECEIPTS: "OpenAI keeps no note of who deleted what",
+            Gap.HUGE: "a list tells of a file and does not hold it",
+        }
+        self.secret.write_text(f"{KEY}\n")
+        self.connection = {**self.connection, "manifest": "openai", "values": {"canary": "file-canary"}}
+        self.options = {"kind": "files"}
+
+    def put(self, number: int, moment: datetime | date | None, state: Presence = Presence.PRESENT) -> Key:
+        if moment is None or state is not Presence.PRESENT:
+            raise NotImplementedError
+        return self._put(f"file-{number}", moment)
+
+    def put_odd(self, moment: datetime | date) -> list[Key]:
+        return [self._put(key, moment) for key in sorted(("%2e", " ", "file-1/content", "a?b#c", "it's", "Zoë", "*", "..."))]
+
+    def change(self, key: Key) -> None:
+        self.fake.files[key[0]]["purpose"] = "vision"
+
+    change_fact = change
+
+    def remove(self, key: Key) -> None:
+        del self.fake.files[key[0]]
+
+    def all_keys(self) -> set[Key]:
+        return {(key,) for key in self.fake.files if key != "file-canary"}
+
+    def content(self, key: Key) -> object:
+        return dict(self.fake.files.get(key[0], {}))
+
+    def state(self, key: Key) -> Presence:
+        return Presence.PRESENT if key[0] in self.fake.files else Presence.ABSENT
+
+    def empty(self) -> None:
+        self.fake.files.clear()
+        self.fake.put_file("file-canary", 1)
+
+    def allowed(self, asked: Asked) -> bool:
+        return asked.method == "DELETE" and re.fullmatch(r"/v1/files/[^/]+", asked.path) is not None
+
+    def _put(self, key: str, moment: datetime | date) -> Key:
+        assert isinstance(moment, datetime)
+        self.fake.put_file(key, int(moment.timestamp()))
+        return (key,)
+
+
+WORLDS: dict[type[FakeWorld], type[Fake]] = {OpenAIFiles: OpenAI}
+
+
+@pytest.fixture(params=WORLDS, ids=lambda kind: kind.__name__)
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr("retentiond_rest.reader.PAGE", 3)
+    fake = WORLDS[request.param]()
+    with fake.served() as url:
+        made: FakeWorld = request.param(url, tmp_path)
+        made.fake = fake
+        made.empty()
+        yield made
+
+
+class TestRest(ConformanceKit):
+    pass
