@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
-from retentiond.connector import ConnectorError, Moment
+from retentiond.connector import ConfigurationError, ConnectorError, Moment
 from retentiond_rest.parts import Days, Part
 from retentiond_rest.places import Place, Told
 
@@ -19,7 +20,12 @@ TELLS_ZONE = frozenset({"unix", "unix-ms", "day"})
 _MS = 1000
 
 
+_VALUE = re.compile(r"\{values\.([^{}]+)\}")
+
+
 def _known_zone(zone: str) -> str:
+    if _VALUE.fullmatch(zone):
+        return zone
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -64,10 +70,19 @@ class Written(Part):
             raise ValueError("is either a day or an instant; forms of both do not go together")
         return self
 
-    @property
-    def is_day(self) -> bool:
-        """True where it is a plain date."""
-        return self.forms == ("day",)
+    def zone_values(self) -> list[str]:
+        """The name of the value that tells the zone, if one does."""
+        return _VALUE.findall(self.zone or "")
+
+    def zoned(self, values: Mapping[str, str]) -> Self:
+        """This with the zone that the settings tell; raises `ConfigurationError` where that is none."""
+        if self.zone is None or not self.zone_values():
+            return self
+        try:
+            zone = _known_zone(values[self.zone_values()[0]])
+        except ValueError as error:
+            raise ConfigurationError(f"`values`: {self.zone_values()[0]} {error}.") from None
+        return self.model_copy(update={"zone": zone})
 
     def read(self, told: Told) -> Moment | None:
         """The date; None where nothing stands there, or nothing that can be believed."""

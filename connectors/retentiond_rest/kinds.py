@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -111,6 +111,14 @@ class Kind(Part):
     def actions(self) -> frozenset[Action]:
         """What a rule can do to these records."""
         return frozenset(Action(name) for name, _ in self.acts() if name != "unblock")
+
+    def zoned(self, values: Mapping[str, str]) -> Kind:
+        """This kind with the zones of its dates that the settings tell."""
+        return self.model_copy(update={"dates": {name: spec.zoned(values) for name, spec in self.dates.items()}})
+
+    def zones(self) -> set[str]:
+        """The names of the values that tell a zone."""
+        return {name for spec in self.dates.values() for name in spec.zone_values()}
 
     def purges(self) -> tuple[Purge, ...]:
         """What is deleted before a record."""

@@ -41,17 +41,23 @@ def listed(session: Session, request: ListRequest, values: Values, parent: Any =
 
 def _items(session: Session, request: ListRequest, values: Values) -> list[Any]:
     """All items, each page after the other."""
-    pages, found, totals = request.pages, [], set()
+    pages, totals = request.pages, set()
+    found: list[Any] = []
     query: dict[str, str | int] = dict([pages.size] if pages.size else [])
-    path, seen = None, set()
+    path, seen, last = None, set(), None
     if pages.query is not None and pages.by in {"page", "offset"}:
         query[pages.query] = pages.first
     for _ in range(MOST_PAGES):
-        answer = session.ask(request, values, query=query, path=path).json()
+        answer = _asked(session, request, values, query, path)
         items = _unpacked(session, request, answer)
+        if items and items == last:
+            raise ConnectorError(f"The list of {session.target} gives the same page again, whichever is asked for.", "malformed")
         found += items
+        last = items
         if pages.total is not None:
             totals.add(_whole(session, pointed(answer, pages.total)))
+            if max(totals) <= len(found):
+                return _all(session, found, totals)
         following = _following(session, pages, answer, len(items), query)
         if following is None:
             return _all(session, found, totals)
@@ -63,6 +69,14 @@ def _items(session: Session, request: ListRequest, values: Values) -> list[Any]:
         elif pages.query is not None:
             query[pages.query] = following
     raise ConnectorError(f"The list of {session.target} has no end.", "malformed")
+
+
+def _asked(session: Session, request: ListRequest, values: Values, query: Mapping[str, str | int], path: str | None) -> Any:
+    reply = session.ask(request, values, query=query, path=path, errors=False)
+    if request.empty_when is not None and request.empty_when.fits(reply.json()):
+        return None
+    session.refuse_errors(reply, reads=True)
+    return reply.json()
 
 
 def _following(session: Session, pages: Pages, answer: Any, count: int, query: Mapping[str, str | int]) -> str | int | None:
@@ -91,12 +105,15 @@ def _following(session: Session, pages: Pages, answer: Any, count: int, query: M
 
 
 def _all(session: Session, found: list[Any], totals: set[int]) -> list[Any]:
-    if totals and totals != {len(found)}:
+    distinct = {json.dumps(item, sort_keys=True) for item in found}
+    if totals and totals != {len(distinct)}:
         raise TransientConnectorError(f"The list of {session.target} changed while it was read.", "unreadable")
     return found
 
 
 def _unpacked(session: Session, request: ListRequest, answer: Any) -> list[Any]:
+    if answer is None and request.empty_when is not None:
+        return []
     if request.unpack is not None:
         packed = pointed(answer, request.packed)
         try:

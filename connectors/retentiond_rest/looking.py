@@ -94,6 +94,8 @@ def _got(session: Session, get: GetRequest, key: Key, row: Row) -> Told | None:
         if not get.bare:
             reply.json()  # an error page of a proxy says nothing about the record
         return None
+    if get.absent_when is not None and get.absent_when.fits(reply.json()):
+        return None
     item = pointed(reply.json(), get.item)
     if item is None:
         raise ConnectorError(f"{session.target} answers without the record that its manifest says is there.", "malformed")

@@ -115,6 +115,7 @@ class Manifest(Part):
         while name is not None:
             one = self.kinds[name]
             told |= {hole for request, _ in one.requests() for hole in request.holes} | holes(one.spares)
+            told |= {f"values.{zone}" for zone in one.zones()}
             name = one.parent
         return values_in(told)
 

@@ -112,6 +112,7 @@ def fitting(connection: RestConnection, options: RestOptions, others: Sequence[t
         raise ConfigurationError(f"The manifest {manifest.name} needs for {options.kind} under `values`: {', '.join(lacking)}.")
     if spare := sorted(set(options.values) - needed):
         raise ConfigurationError(f"The manifest {manifest.name} knows for {options.kind} no value {spare[0]!r}.")
+    kind.zoned({**connection.values, **options.values})
     return options
 
 

@@ -55,19 +55,26 @@ class Shape(Part):
     """Whether anything stands there."""
     equals: tuple[Any, ...] | None = None
     """What stands there is one of these."""
+    differs: tuple[Any, ...] | None = None
+    """Something stands there, and it is none of these."""
 
     @model_validator(mode="after")
     def _one(self) -> Shape:
-        if (self.there is None) == (self.equals is None):
-            raise ValueError("say exactly one of there and equals")
+        if sum(told is not None for told in (self.there, self.equals, self.differs)) != 1:
+            raise ValueError("say exactly one of there, equals and differs")
         return self
 
     def fits(self, body: Any) -> bool:
         """True where the body has this shape."""
         value = pointed(body, self.at)
         if self.equals is not None:
-            return any(type(value) is type(one) and value == one for one in self.equals)
-        return (value is not None and value != "") is self.there
+            return _among(value, self.equals)
+        there = value is not None and value != ""
+        return there and not _among(value, self.differs) if self.differs is not None else there is self.there
+
+
+def _among(value: Any, words: tuple[Any, ...]) -> bool:
+    return any(type(value) is type(one) and value == one for one in words)
 
 
 class ErrorShape(Shape):

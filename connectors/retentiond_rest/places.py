@@ -41,8 +41,12 @@ class Told:
 
 
 def pointed(value: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to; None where it leads nowhere. The empty one leads to all of it."""
-    for step in pointer.split("/")[1:]:
+    """What a JSON pointer leads to; None where it leads nowhere. The empty one leads to all of it, `*` to each item of a list."""
+    steps = pointer.split("/")[1:]
+    for number, step in enumerate(steps):
+        if step == "*" and isinstance(value, list):
+            rest = "".join(f"/{one}" for one in steps[number + 1 :])
+            return [pointed(inner, rest) for inner in value]
         step = step.replace("~1", "/").replace("~0", "~")  # noqa: PLW2901 - as RFC 6901 writes a slash and a tilde
         match value:
             case dict():

@@ -99,6 +99,8 @@ class ListRequest(ReadingRequest):
     """How what stands at `packed` is wrapped."""
     packed: Place = ""
     folders: Folders | None = None
+    empty_when: Shape | None = None
+    """What an answer without a list looks like that means that there are none."""
 
 
 class GetRequest(ReadingRequest):
@@ -107,6 +109,8 @@ class GetRequest(ReadingRequest):
     item: Place = ""
     absent: tuple[int, ...] = (404,)
     """The answers that mean that there is no such record."""
+    absent_when: Shape | None = None
+    """What an answer of success looks like that means so."""
     bare: bool = False
     """True where an answer without JSON may mean so, too; otherwise a proxy's error page would be believed."""
 

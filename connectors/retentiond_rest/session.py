@@ -24,11 +24,12 @@ class Session:
         """Opens no connection yet. Raises `ConfigurationError` where a secret or certificate cannot be read."""
         self.target, self.options, self.connection = target, options, connection
         self.manifest = connection.manifest.manifest
-        self.kind: Kind = kind_of(connection, options)
+        told = {**connection.values, **options.values}
+        self.kind: Kind = kind_of(connection, options).zoned(told)
         self.clock: datetime | None = None
         """The system's own clock at its last answer; None where it told none."""
         self._acts = acts
-        self._values = {f"values.{name}": text for name, text in {**connection.values, **options.values}.items()}
+        self._values = {f"values.{name}": text for name, text in told.items()}
         self._secret = connection.secret.reveal()
         self._token: str | None = None
         if connection.requests_per_minute is None and self.manifest.requests_per_minute is not None:
@@ -71,7 +72,7 @@ class Session:
             known["session"] = self._logged_in(self.manifest.auth)
         reply = self._send(request, known, query or {}, expect, path)
         if errors and reply.status < 300:  # noqa: PLR2004 - the numbers of HTTP
-            self._refuse_errors(reply, reads=request.reading)
+            self.refuse_errors(reply, reads=request.reading)
         return reply
 
     def see(self) -> None:
@@ -124,7 +125,8 @@ class Session:
             self._token = token
         return self._token
 
-    def _refuse_errors(self, reply: Reply, *, reads: bool) -> None:
+    def refuse_errors(self, reply: Reply, *, reads: bool) -> None:
+        """Raise what an error inside of the answer means."""
         if not self.manifest.errors:
             return
         try:

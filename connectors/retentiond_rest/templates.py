@@ -12,7 +12,7 @@ from retentiond.connector import ConnectorError
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 WHOLE = "int:"
-"""A body's text that is nothing but `{int:NAME}` becomes a whole number."""
+"""`{int:NAME}` takes a whole number only; a body's text that is nothing else becomes one."""
 DEEP = frozenset({"folder", "path"})
 """Holes that stand for several steps of a path, each encoded by itself."""
 
@@ -35,7 +35,7 @@ def holes(template: Any) -> set[str]:
 
 def filled(template: str, values: Values) -> str:
     """The text with its holes filled, as they are."""
-    return _HOLE.sub(lambda hole: values[hole[1]], template)
+    return _HOLE.sub(lambda hole: _text(hole[1], values), template)
 
 
 def filled_path(template: str, values: Values) -> str:
@@ -75,7 +75,11 @@ def _value(template: str, values: Values) -> str | int:
     hole = _HOLE.fullmatch(template)
     if hole is None or not hole[1].startswith(WHOLE):
         return filled(template, values)
-    text = values[hole[1].removeprefix(WHOLE)]
-    if _INTEGER.fullmatch(text) is None:
+    return int(_text(hole[1], values))
+
+
+def _text(name: str, values: Values) -> str:
+    text = values[name.removeprefix(WHOLE)]
+    if name.startswith(WHOLE) and _INTEGER.fullmatch(text) is None:
         raise ConnectorError("The key of a record is no whole number; nothing was asked.", "unsupported")
-    return int(text)
+    return text
