@@ -18,6 +18,7 @@ class Loaded:
 
     name: str
     """What messages call it."""
+    path: Path
     manifest: Manifest = field(repr=False)
     digest: str = field(repr=False)
     """SHA-256 (hex) of what it says; comments and layout do not count."""
@@ -44,5 +45,25 @@ def load(text: object) -> Loaded:
         path = SHIPPED / f"{text}.yaml"
     elif not (path := Path(text)).is_absolute():
         raise ValueError("must be an absolute path")
-    manifest = build(read(path), Manifest)
-    return Loaded(path.stem, manifest, hashlib.sha256(manifest.model_dump_json(by_alias=True).encode()).hexdigest())
+    known = _known.get(_digest(path))
+    return known if known is not None and known.path == path else _read(path)
+
+
+def _read(path: Path) -> Loaded:
+    document = read(path)
+    manifest = build(document, Manifest)
+    loaded = Loaded(path.stem, path, manifest, hashlib.sha256(manifest.model_dump_json(by_alias=True).encode()).hexdigest())
+    _known[document.digest] = loaded
+    return loaded
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file as `read` tells it; empty where there is none, which `read` then says."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    except OSError:
+        return ""
+
+
+_known: dict[str, Loaded] = {}
+"""What was read before, by the digest of the file: reading YAML with its places takes a while."""

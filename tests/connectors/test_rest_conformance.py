@@ -197,9 +197,9 @@ class CrmLeads(FakeWorld):
 
     def _put(self, key: str, moment: datetime | date | None, person: str = "", state: Presence = Presence.PRESENT) -> Key:
         word = {Presence.PRESENT: "open", Presence.BLOCKED: "locked", Presence.ANONYMIZED: "anonymous"}[state]
-        instant = moment if isinstance(moment, datetime) else None
-        day = None if moment is None or instant else moment.isoformat()
-        self.fake.put(key, instant and instant.isoformat(), person, word, day)
+        told = None if moment is None else moment.isoformat()
+        instant, day = (told, None) if isinstance(moment, datetime) else (None, told)
+        self.fake.put(key, instant, person, word, day)
         return (key,)
 
 

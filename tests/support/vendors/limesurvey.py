@@ -29,7 +29,7 @@ class LimeSurvey(Fake):
         return True  # who may do what is told inside
 
     def acts(self, asked: Asked) -> bool:
-        return sent(asked)["method"].startswith("delete")
+        return str(sent(asked)["method"]).startswith("delete")
 
     def routes(self) -> Mapping[str, Handler]:
         return {"POST /index.php/admin/remotecontrol": self._call}
