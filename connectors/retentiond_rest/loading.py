@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retentiond.connector import build, read
+from retentiond.connector import ConfigurationError, Problem, build, read
 from retentiond_rest.manifest import Manifest
 
 SHIPPED = Path(__file__).parent / "manifests"
@@ -52,6 +52,9 @@ def load(text: object) -> Loaded:
 def _read(path: Path) -> Loaded:
     document = read(path)
     manifest = build(document, Manifest)
+    if faults := list(manifest.faults()):
+        told = [Problem(document.where(place), ".".join(place), what) for place, what in faults]
+        raise ConfigurationError(f"{path} cannot be used; nothing was done.", told)
     loaded = Loaded(path.stem, path, manifest, hashlib.sha256(manifest.model_dump_json(by_alias=True).encode()).hexdigest())
     _known[document.digest] = loaded
     return loaded

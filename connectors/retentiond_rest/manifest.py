@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from retentiond_rest.kinds import Kind, Word, values_in
 from retentiond_rest.parts import ErrorShape, Part
@@ -82,28 +82,26 @@ class Manifest(Part):
     sight: Sight
     kinds: dict[Word, Kind] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _whole(self) -> Manifest:
+    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What is wrong between its parts: the place, and what it is."""
         for name, kind in self.kinds.items():
-            self._rooted(name, kind)
-        for where, request, allowed in self.requests():
-            if unknown := sorted(one for one in request.holes - allowed if not one.startswith("values.")):
-                raise ValueError(f"{where}: there is no {{{unknown[0]}}} for this request")
-        for where, request, _ in self.requests():
+            yield from self._unrooted(name, kind)
+        for place, request, allowed in self.requests():
+            for unknown in sorted(one for one in request.holes - allowed if not one.startswith("values.")):
+                yield place, f"there is no {{{unknown}}} for {request.method} {request.path}"
             if not request.reading and any(never.fits(request.method, _sample(request.path)) for never in self.never):
-                raise ValueError(f"{where}: the request is one of those that are never sent")
-        return self
+                yield place, f"{request.method} {request.path} is one of the requests that are never sent"
 
-    def requests(self) -> Iterator[tuple[str, Request, set[str]]]:
-        """Every request with its place for messages, and the names of the holes that it may have."""
-        yield "sight", self.sight, {"session"}
+    def requests(self) -> Iterator[tuple[tuple[str, ...], Request, set[str]]]:
+        """Every request with the place it belongs to, and the names of the holes that it may have."""
+        yield ("sight",), self.sight, {"session"}
         for name, kind in self.kinds.items():
             for request, allowed in kind.requests():
-                yield f"kinds.{name}", request, allowed | {"session"}
+                yield ("kinds", name), request, allowed | {"session"}
         if isinstance(self.auth, Login):
-            yield "auth", self.auth.request, {"user", "secret"}
+            yield ("auth",), self.auth.request, {"user", "secret"}
             if self.auth.logout is not None:
-                yield "auth", self.auth.logout, {"session"}
+                yield ("auth",), self.auth.logout, {"session"}
 
     def values(self, kind: str) -> set[str]:
         """The names of the values that the settings have to give for a kind, its parents included."""
@@ -119,13 +117,15 @@ class Manifest(Part):
             name = one.parent
         return values_in(told)
 
-    def _rooted(self, name: str, kind: Kind) -> None:
+    def _unrooted(self, name: str, kind: Kind) -> Iterator[tuple[tuple[str, ...], str]]:
         seen = {name}
         while kind.parent is not None:
             if kind.parent not in self.kinds:
-                raise ValueError(f"kinds.{name}: its parent {kind.parent} is no kind of this manifest")
+                yield ("kinds", name, "parent"), f"{kind.parent} is no kind of this manifest"
+                return
             if kind.parent in seen:
-                raise ValueError(f"kinds.{name}: is a part of itself")
+                yield ("kinds", name, "parent"), "it is a part of itself"
+                return
             seen.add(kind.parent)
             kind = self.kinds[kind.parent]
 

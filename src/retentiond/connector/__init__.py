@@ -27,6 +27,7 @@ from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
     OutcomeUnknownError,
+    Problem,
     TransientConnectorError,
 )
 from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
@@ -57,6 +58,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Permit",
     "Presence",
+    "Problem",
     "Reader",
     "Receipt",
     "RecordRef",
