@@ -231,7 +231,9 @@ def serving_mariadb(*more: str) -> Generator[Server]:
         "--skip-log-bin",
         *more,
     ]
-    url = sa.URL.create("mysql+pymysql", "root", host="localhost", database="mysql", query={"unix_socket": str(door)})
+    url = sa.URL.create(
+        "mysql+pymysql", "root", host="localhost", database="mysql", query={"unix_socket": str(door), "ssl_disabled": "1"}
+    )
     process = _serve(command, folder, owner, url, door, signal.SIGTERM)
     try:
         yield Server("mariadb", url)
