@@ -1,14 +1,16 @@
 """The connector API: all that a connector may import of retentiond.
 
 A connector fills roles. `Reader` finds records and cannot change anything; `Deleter`, `Blocker` and
-`Anonymizer` act, each only with a permit. What a connector promises is written at each method and is
-tested by the conformance kit in `retentiond.testing`.
+`Anonymizer` act, each only with a permit; `Attestor` tells how a vendor's settings stand. What a connector
+promises is written at each method and is tested by the conformance kit in `retentiond.testing`.
 """
 
 from retentiond.connector.api import (
     Anonymizer,
     Answer,
     Answered,
+    Attested,
+    Attestor,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -41,6 +43,8 @@ __all__ = [
     "Anonymizer",
     "Answer",
     "Answered",
+    "Attested",
+    "Attestor",
     "Blocker",
     "ConfigurationError",
     "ConnectionOptions",
