@@ -11,6 +11,7 @@ from datetime import datetime
 from retentiond.connector import Dates, Fact, Moment, RecordRef, Subject, Target
 from retentiond_imap.claims import Claim, Decisive, claim_of, decisive, rivals_of
 from retentiond_imap.dates import in_zone, moment_in, order, plain_day
+from retentiond_imap.fetched import Message
 from retentiond_imap.headers import people
 from retentiond_imap.options import (
     FactOption,
@@ -22,7 +23,6 @@ from retentiond_imap.options import (
     Saved,
     Source,
 )
-from retentiond_imap.session import Message
 
 Key = tuple[str, ...]
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from retentiond.connector import Target, subject
 from retentiond_imap.claims import matches
 from retentiond_imap.dates import mail_instant, moment_in
+from retentiond_imap.fetched import Message, read_messages
 from retentiond_imap.headers import parse, people
 from retentiond_imap.keys import typed_key
 from retentiond_imap.options import ImapConnection, ImapOptions
 from retentiond_imap.records import Copied, Found, Place, dataset_of, record
-from retentiond_imap.session import Message, _set
+from retentiond_imap.session import exactly
+from retentiond_imap.trouble import FAILURES
 
 ZONES = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
@@ -152,7 +154,7 @@ def test_the_addresses_of_a_header_are_those_of_its_persons(header: bytes, perso
 @given(st.sets(st.integers(1, 400), min_size=1))
 def test_a_set_of_numbers_is_written_exactly(uids: set[int]) -> None:
     read: set[int] = set()
-    for part in _set(sorted(uids)).split(","):
+    for part in exactly(sorted(uids)).split(","):
         first, _, last = part.partition(":")
         read |= set(range(int(first), int(last or first) + 1))
     assert read == uids
@@ -201,3 +203,31 @@ def test_a_pattern_takes_what_lies_below(pattern: str, folder: str, told: bool) 
 def test_options_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         ImapOptions.model_validate({"folders": ["INBOX"], "dates": {"received": {"from": "received"}}, **wrong})
+
+
+HEAD = b'3 (UID 7 FLAGS (\\Seen claim) INTERNALDATE " 9-Sep-2001 07:31:40 +0545" RFC822.SIZE 99 '
+
+
+def test_an_answer_in_another_order_is_read_as_the_usual_one() -> None:
+    """With quoted headers, other items between, or news of another message: it is the same message."""
+    block = b"Message-ID: <a@b>\r\n\r\n"
+    usual: list[Any] = [(HEAD + b"BODY[HEADER.FIELDS (MESSAGE-ID)] {21}", block), b")"]
+    turned: list[Any] = [
+        (b"3 (BODY[HEADER.FIELDS (MESSAGE-ID)] {21}", block),
+        b' RFC822.SIZE 99 INTERNALDATE "09-Sep-2001 01:46:40 +0000" FLAGS (claim \\Seen) UID 7)',
+    ]
+    (one,) = read_messages(usual)
+    assert read_messages(turned) == [one]
+    assert read_messages([*usual, b"9 (UID 12 FLAGS (\\Deleted))"]) == [one]
+    assert read_messages([b"9 (UID 12 FLAGS (\\Deleted))", *usual]) == [one]
+    assert (one.uid, one.size, sorted(one.marks)) == (7, 99, ["\\seen", "claim"])
+    assert one.received == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+    assert read_messages([None]) == []
+
+
+@given(st.lists(st.one_of(st.binary(max_size=30), st.tuples(st.binary(max_size=30), st.binary(max_size=30))), max_size=3))
+def test_nonsense_for_an_answer_tells_no_message_or_fails(answer: list[Any]) -> None:
+    try:
+        assert read_messages(answer) == []
+    except FAILURES:
+        return
