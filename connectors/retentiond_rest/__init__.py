@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retentiond.connector import Connector, Target
 from retentiond_rest.acting import RestAnonymizer, RestBlocker, RestDeleter
+from retentiond_rest.attesting import RestAttestor
 from retentiond_rest.options import RestConnection, RestOptions, copies, fitting, offer
 from retentiond_rest.reader import RestReader
 from retentiond_rest.session import Session
@@ -25,6 +26,10 @@ def _anonymizer(connection: RestConnection, options: RestOptions, target: Target
     return RestAnonymizer(Session(connection, options, target, acts=True))
 
 
+def _attestor(connection: RestConnection, options: RestOptions, target: Target) -> RestAttestor:
+    return RestAttestor(Session(connection, options, target))
+
+
 connector = Connector(
     name="rest",
     title="Systems with an interface by HTTP and JSON, described in a manifest",
@@ -35,6 +40,7 @@ connector = Connector(
     deleter=_deleter,
     blocker=_blocker,
     anonymizer=_anonymizer,
+    attestor=_attestor,
     copies=copies,
     beside=fitting,
     batch_size=50,

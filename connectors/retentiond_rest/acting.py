@@ -51,7 +51,7 @@ class Acting:
     def act(self, refs: Sequence[RecordRef], act: Act, ready: Ready, before: Sequence[Purge] = ()) -> list[Answer]:
         """One answer for each record. Raises only where nothing of the batch was done, or where nobody knows what was."""
         self._touched = False
-        once = None if self.session.kind.look.get is not None else looked(self.session, [ref.key for ref in refs])
+        once = None if self.session.kind.get is not None else looked(self.session, [ref.key for ref in refs])
         answers: list[Answer] = []
         for ref in refs:
             try:

@@ -13,6 +13,7 @@ from retentiond_rest.dating import DateSpec
 from retentiond_rest.parts import CopyPart, Part, Shape
 from retentiond_rest.places import Place
 from retentiond_rest.requests import Act, Delete, GetRequest, ListRequest, Purge, Request, Sight, Update
+from retentiond_rest.settings import Setting
 
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -64,9 +65,9 @@ class Kind(Part):
     """The kind of records that these are parts of; they are listed for each of its records."""
     only: tuple[Shape, ...] = ()
     """Records of any other shape are none of this kind."""
-    key: tuple[Place, ...] = Field(min_length=1)
+    key: tuple[Place, ...] = ()
     """Where the components of the key stand."""
-    dates: dict[Word, DateSpec] = Field(min_length=1)
+    dates: dict[Word, DateSpec] = Field(default_factory=dict)
     facts: dict[Word, FactSpec] = Field(default_factory=dict)
     subjects: dict[Identifier, tuple[Place, ...]] = Field(default_factory=dict)
     identity: tuple[Place, ...] = ()
@@ -77,19 +78,26 @@ class Kind(Part):
     """Keys of records that are kept whatever their age: those by which we see."""
     sight: Sight | None = None
     """Where another request than that of the manifest proves that these records would be seen."""
-    look: Look
+    look: Look | None = None
     delete: Delete | None = None
     block: Update | None = None
     unblock: Act | None = None
     anonymize: Update | None = None
+    attest: dict[Identifier, Setting] = Field(default_factory=dict)
+    """The vendor's settings, by the names under which policies expect them. A kind may have nothing else."""
     copies: tuple[CopyPart, ...] | None = None
     """The copies that outlive a delete; none has to be said."""
 
     @model_validator(mode="after")
     def _whole(self) -> Kind:
+        if self.is_settings:
+            return self
         if (self.list_ is None) == (self.ids is None):
             raise ValueError("say exactly one of list and ids")
-        if self.ids is not None and self.look.get is None:
+        for name in ("key", "dates", "look"):
+            if not getattr(self, name):
+                raise ValueError(f"records need `{name}`")
+        if self.ids is not None and self.get is None:
             raise ValueError("records of which only ids are known are read with `look: {get: …}`")
         if self.delete is not None and self.copies is None:
             raise ValueError("a delete needs `copies`: the copies that outlive it, and [] where there are none")
@@ -100,6 +108,16 @@ class Kind(Part):
             if not (every <= act.holes or (len(self.key) == 1 and act.holes & {"id", "path"})):
                 raise ValueError(f"the request of {name} does not tell which record: it lacks {{id}}, or a part of the key")
         return self
+
+    @property
+    def is_settings(self) -> bool:
+        """True where there are no records, only settings that are attested."""
+        return bool(self.attest) and self.list_ is None and self.ids is None and not list(self.acts())
+
+    @property
+    def get(self) -> GetRequest | None:
+        """The request for one record, where there is one."""
+        return None if self.look is None else self.look.get
 
     def acts(self) -> Iterator[tuple[str, Act]]:
         """The acts that are described, with their names."""
@@ -129,8 +147,10 @@ class Kind(Part):
         key = {"id", "path", *(f"key.{number}" for number in range(len(self.key)))}
         if self.list_ is not None:
             yield self.list_, {"parent", "folder"} if self.parent else {"folder"}
-        if self.look.get is not None:
-            yield self.look.get, key
+        if self.get is not None:
+            yield self.get, key
+        for setting in self.attest.values():
+            yield setting, set()
         for _, act in self.acts():
             yield act, key
             if act.awaits is not None:

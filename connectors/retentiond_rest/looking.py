@@ -31,6 +31,9 @@ def everything(session: Session, *, of_kind: bool = True) -> list[Seen]:
     Without `of_kind` also those that the system lists and the kind leaves out.
     """
     found: dict[Key, Seen] = {}
+    if session.kind.is_settings:
+        session.see()
+        return []
     for told in _told(session):
         if not of_kind or belongs(session.kind, told):
             one = seen(session.kind, told, session.target)
@@ -42,7 +45,7 @@ def everything(session: Session, *, of_kind: bool = True) -> list[Seen]:
 
 def looked(session: Session, keys: Iterable[Key]) -> Mapping[Key, Seen | None]:
     """Each of the records as it is now, of the kind or not any more; None where the system has none under that key."""
-    get = session.kind.look.get
+    get = session.kind.get
     if get is None:
         there = {one.ref.key: one for one in everything(session, of_kind=False)}
         return {key: there.get(key) for key in keys}
@@ -61,7 +64,7 @@ def _same(session: Session, told: Told, key: Key) -> Seen:
 
 
 def _told(session: Session) -> Iterator[Told]:
-    kind, get = session.kind, session.kind.look.get
+    kind, get = session.kind, session.kind.get
     if kind.list_ is not None:
         yield from _listed(session, kind)
     elif get is not None:

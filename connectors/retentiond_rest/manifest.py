@@ -105,7 +105,7 @@ class Manifest(Part):
 
     def values(self, kind: str) -> set[str]:
         """The names of the values that the settings have to give for a kind, its parents included."""
-        told = {hole for _, request, _ in self.requests() for hole in request.holes if request is self.sight}
+        told = set(self.sight.holes if self.kinds[kind].sight is None else ())
         told |= holes(self.headers)
         if isinstance(self.auth, Login):
             told |= self.auth.request.holes

@@ -119,7 +119,9 @@ def fitting(connection: RestConnection, options: RestOptions, others: Sequence[t
 def offer(connection: RestConnection, options: RestOptions) -> Offer:
     """What the data set can do, from its manifest alone."""
     kind = kind_of(connection, options)
-    return Offer(frozenset(kind.dates), kind.actions(), frozenset(kind.facts), frozenset(kind.subjects))
+    return Offer(
+        frozenset(kind.dates), kind.actions(), frozenset(kind.facts), frozenset(kind.subjects), attests=frozenset(kind.attest)
+    )
 
 
 def copies(connection: RestConnection, options: RestOptions) -> list[Copy]:

@@ -57,3 +57,36 @@ class Storage(Fake):
     def _delete_all(self, folder: str) -> Answered:
         self.files = {path: file for path, file in self.files.items() if not path.startswith(folder)}
         return told({})
+
+
+ACCOUNT = "account-canary"
+
+
+@dataclass
+class Account(Fake):
+    """The pull zones of an account, as the core API tells them."""
+
+    zones: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def known(self, asked: Asked) -> bool:
+        return asked.headers.get("accesskey") == ACCOUNT
+
+    def routes(self) -> Mapping[str, Handler]:
+        return {
+            r"GET /pullzone/(\d+)": lambda _, key: told(self.zones[key]) if key in self.zones else self.problem(404),
+            r"POST /pullzone/(\d+)": lambda _, key: told(self.zones[key]),
+        }
+
+    def put(self, key: int, **settings: object) -> None:
+        """A pull zone as it is made, with some of its settings changed."""
+        self.zones[str(key)] = {
+            "Id": key,
+            "Name": "web",
+            "EnableLogging": True,
+            "LoggingIPAnonymizationEnabled": True,
+            "LogAnonymizationType": 0,
+            "LoggingSaveToStorage": False,
+            "LogForwardingEnabled": False,
+            "LogForwardingToken": "Erika Canaria",
+            **settings,
+        }

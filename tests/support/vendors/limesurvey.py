@@ -59,7 +59,8 @@ class LimeSurvey(Fake):
             return {"status": "Error: Invalid survey ID"}
         match method:
             case "get_survey_properties":
-                return {"active": "Y" if self.active else "N"}
+                told = {"active": "Y" if self.active else "N", "ipaddr": "N", "anonymized": "Y"}
+                return {name: told[name] for name in params[2]}
             case "export_responses":
                 return self._export()
             case "delete_response":

@@ -26,6 +26,7 @@ class OpenAI(Fake):
     items: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """The items of each conversation; they outlive it."""
     retention: str = "zero_data_retention"
+    project_retention: str = "organization_default"
     most: int = 3
     """No page has more, whatever is asked for."""
 
@@ -56,6 +57,9 @@ class OpenAI(Fake):
             f"DELETE /v1/conversations/{one}": lambda _, key: self._deleted(self.conversations, key, "conversation.deleted"),
             f"GET /v1/conversations/{one}/items": self._items,
             f"DELETE /v1/conversations/{one}/items/{one}": self._delete_item,
+            f"GET /v1/organization/projects/{one}/data_retention": lambda _, _project: told(
+                {"object": "project.data_retention", "type": self.project_retention}
+            ),
             "GET /v1/organization/data_retention": lambda _: told(
                 {"object": "organization.data_retention", "type": self.retention}
             ),
