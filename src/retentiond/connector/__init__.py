@@ -24,12 +24,15 @@ from retentiond.connector.api import (
 )
 from retentiond.connector.permit import Permit
 from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
+from retentiond.connector.tasks import Said, Task, Tasks
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
     OutcomeUnknownError,
     TransientConnectorError,
 )
+from retentiond.model.due import later_by
+from retentiond.model.period import RetentionPeriod
 from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
 from retentiond.model.subject import KIND, Subject, subject
 from retentiond.secret import Secret
@@ -63,11 +66,16 @@ __all__ = [
     "Reader",
     "Receipt",
     "RecordRef",
+    "RetentionPeriod",
+    "Said",
     "Secret",
     "Subject",
     "Target",
     "TargetOptions",
+    "Task",
+    "Tasks",
     "TransientConnectorError",
+    "later_by",
     "read_receipt",
     "receipt_of",
     "receipt_text",
