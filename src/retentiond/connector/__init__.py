@@ -25,10 +25,12 @@ from retentiond.connector.api import (
 from retentiond.connector.permit import Permit
 from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
 from retentiond.connector.tasks import Said, Task, Tasks
+from retentiond.document import build, read
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
     OutcomeUnknownError,
+    Problem,
     TransientConnectorError,
 )
 from retentiond.model.due import later_by
@@ -63,6 +65,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Permit",
     "Presence",
+    "Problem",
     "Reader",
     "Receipt",
     "RecordRef",
@@ -75,7 +78,9 @@ __all__ = [
     "Task",
     "Tasks",
     "TransientConnectorError",
+    "build",
     "later_by",
+    "read",
     "read_receipt",
     "receipt_of",
     "receipt_text",
