@@ -105,7 +105,7 @@ class Bucket:
     def _versions(self, prefix: str, *, exactly: bool) -> Iterator[tuple[str, Version]]:
         marks: dict[str, str] = {}
         while True:
-            answer = self.ask(self.client.list_object_versions, Prefix=prefix, MaxKeys=PAGE, **marks)
+            answer = self._listed(self.client.list_object_versions, Prefix=prefix, MaxKeys=PAGE, **marks)
             told = [(one, False) for one in answer.get("Versions", ())] + [(one, True) for one in answer.get("DeleteMarkers", ())]
             keys = [str(one["Key"]) for one, _ in told]
             for (one, marker), key in zip(told, keys, strict=True):
@@ -130,6 +130,12 @@ class Bucket:
             marks = self._next(answer, marks, {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"})
             if encoded and "KeyMarker" in marks:
                 marks["KeyMarker"] = unquote_plus(marks["KeyMarker"])
+
+    def _listed(self, call: Callable[..., Any], **words: Any) -> dict[str, Any]:
+        answer = self.ask(call, **words)
+        if not isinstance(answer.get("IsTruncated"), bool):  # an answer that is no list would look like an empty one
+            raise ConnectorError(f"{self.where} gave no list when asked for one. See whether it is an S3 storage.", "malformed")
+        return answer
 
     def _next(self, answer: dict[str, Any], before: dict[str, str], names: dict[str, str]) -> dict[str, str]:
         marks = {ours: str(answer[theirs]) for ours, theirs in names.items() if answer.get(theirs)}

@@ -37,18 +37,29 @@ class Door:
         """Told each request; a status and a word refuse it."""
         self.loses: Callable[[str], bool] = lambda _line: False
         """Told each request; True has it done, and breaks the connection."""
+        self.answers: Callable[[str], bytes | None] = lambda _line: None
+        """Told each request; a text is the answer."""
+        self.conditions: list[str] = []
+        """The conditions (If-Match) of what was asked for."""
 
     def reset(self) -> None:
         """Be an open door again."""
         self.seen = []
         self.refuses = lambda _line: None
         self.loses = lambda _line: False
+        self.answers = lambda _line: None
+        self.conditions = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if "Credential=owner/" in environ.get("HTTP_AUTHORIZATION", ""):
             return self.inner(environ, start_response)
         line = f"{environ['REQUEST_METHOD']} {environ['RAW_URI']}"
         self.seen.append(line)
+        self.conditions += [value for name, value in environ.items() if name == "HTTP_IF_MATCH"]
+        told = self.answers(line)
+        if told is not None:
+            start_response("200 OK", [("Content-Type", "application/xml"), ("Content-Length", str(len(told)))])
+            return [told]
         refused = self.refuses(line)
         if refused is not None:
             status, word = refused
