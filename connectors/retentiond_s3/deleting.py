@@ -96,7 +96,9 @@ class S3Deleter(Deleter):
         words = {"Bucket": bucket.name, "Key": entry.key}
         begun = False
         # The oldest first and the markers last, so that no old version ever comes to light if this stops half-way.
-        for one in sorted(entry.versions[::-1], key=lambda one: (one.marker, one.latest, one.modified)):
+        versions = list(reversed(entry.versions))  # a storage lists the youngest first, and some share their second
+        versions.sort(key=lambda one: (one.marker, one.latest, one.modified))
+        for one in versions:
             refused = self._ask(begun, client.delete_object, VersionId=one.number, **words, **self._only(one))
             if refused is not None:
                 return refused
