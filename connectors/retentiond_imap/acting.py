@@ -60,13 +60,18 @@ def look(session: Session, dataset: Dataset, refs: Sequence[RecordRef], wanted: 
         found = there.get(ref.key)
         if found is None:
             batch.answers[ref.key] = Answer.changed() if ref.key in moved else Answer.not_found()
-        elif found.ref.fingerprint != ref.fingerprint or not found.claimed:
+        elif found.ref.fingerprint != ref.fingerprint or not (found.claimed or _on_its_way(dataset, layout, found)):
             batch.answers[ref.key] = Answer.changed()
         elif not wanted(found):
             batch.answers[ref.key] = Answer.not_found()
         else:
             batch.going[ref.key] = found
     return batch
+
+
+def _on_its_way(dataset: Dataset, layout: Layout, found: Found) -> bool:
+    """True where Proton's message lies in Trash, as after a delete that was cut short: it goes on, all else being as it was."""
+    return dataset.connection.proton and any(place.folder == layout.special("\\trash") for place in found.places)
 
 
 @contextmanager

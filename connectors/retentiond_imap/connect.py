@@ -114,7 +114,9 @@ def _start_tls(client: Any, context: ssl.SSLContext | None, where: str) -> None:
 def _log_in(client: Any, user: str, secret: str, where: str) -> None:
     try:
         client.login(user, secret)
-    except FAILURES as error:
+    except FAILURES as raised:
+        # IMAPClient makes a refusal of whatever happens here, a broken connection included.
+        error = raised.__context__ if isinstance(raised.__context__, FAILURES) else raised
         told = as_error(error, where)
         if isinstance(told, TransientConnectorError) or is_loss(error):
             raise told from None

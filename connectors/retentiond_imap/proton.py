@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from retentiond.connector import ConnectorError
+from retentiond_imap.fetched import Message
 from retentiond_imap.layout import Layout
 from retentiond_imap.records import INTERNAL_ID, Copied, Dataset, Found, Key, Place, record
-from retentiond_imap.session import Message, Session
+from retentiond_imap.session import Session
 
 LABELS = "Labels/"
 """Below it labels are shown as folders."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Self
 
 from retentiond.connector import ConnectorError
 from retentiond_imap.connect import hang_up, open_client, where_is
-from retentiond_imap.dates import mail_instant
-from retentiond_imap.headers import Headers, parse
+from retentiond_imap.fetched import Message, read_messages, small
 from retentiond_imap.options import ImapConnection
 from retentiond_imap.trouble import FAILURES, as_error, in_doubt, response_code, translated
 
@@ -35,20 +33,6 @@ class Mailbox:
     def selectable(self) -> bool:
         """True where it can hold messages."""
         return not self.marks & {"\\noselect", "\\nonexistent"}
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the server tells of one message."""
-
-    uid: int
-    received: datetime | None
-    saved: datetime | None
-    size: int
-    marks: frozenset[str]
-    """Flags and keywords, in small letters."""
-    block: bytes
-    headers: Headers
 
 
 class Session:
@@ -125,34 +109,35 @@ class Session:
         """The UIDs of messages received in this time, and of some around it: servers disagree on what a day is."""
         words: list[object] = []
         if first is not None:
-            words += ["SINCE", _day(first.date() - timedelta(days=2))]
+            words += ["SINCE", _day(first.date() - timedelta(days=1))]
         if last is not None:
-            words += ["BEFORE", _day(last.date() + timedelta(days=3))]
+            words += ["BEFORE", _day(last.date() + timedelta(days=2))]
         return self.uids(*words)
 
     def left(self, uids: Sequence[int]) -> set[int]:
         """Those of the UIDs that are still in the open folder."""
-        return {uid for part in portions(uids) for uid in self.uids("UID", _set(part)) if uid in set(part)}
+        return {uid for part in portions(uids) for uid in self.uids("UID", exactly(part)) if uid in set(part)}
 
     def messages(self, uids: Sequence[int], headers: Sequence[str]) -> Iterator[Message]:
         """What is told of each message; one that is gone by now is left out, one that cannot be read is an error."""
-        body = f"BODY.PEEK[HEADER.FIELDS ({' '.join(headers)})]"
-        items = ["INTERNALDATE", "RFC822.SIZE", "FLAGS", body, *(["SAVEDATE"] if self.has("SAVEDATE") else [])]
+        saved = " SAVEDATE" if self.has("SAVEDATE") else ""
+        items = f"(UID FLAGS INTERNALDATE RFC822.SIZE{saved} BODY.PEEK[HEADER.FIELDS ({' '.join(headers)})])"
         for part in portions(uids):
             with translated(self.where):
-                told = {uid: _message(uid, found) for uid, found in self.client.fetch(part, items).items()}
-            missing = [uid for uid in part if told.get(uid) is None]
+                _, answer = self.client._imap.uid("FETCH", exactly(part), items)  # noqa: SLF001 - IMAPClient reads it letter by letter
+                told = {message.uid: message for message in read_messages(answer) if message.uid in set(part)}
+            missing = [uid for uid in part if uid not in told]
             if missing and self.left(missing):
                 raise ConnectorError(
                     f"{self.where} has messages that it does not tell about. Have its mailbox repaired.", "unreadable"
                 )
-            yield from (message for message in told.values() if message is not None)
+            yield from told.values()
 
     def marks(self, uids: Sequence[int]) -> dict[int, frozenset[str]]:
         """The flags and keywords of each message, in small letters; those that are gone are left out."""
         with translated(self.where):
             return {
-                uid: _small(found[b"FLAGS"])
+                uid: small(found[b"FLAGS"])
                 for part in portions(uids)
                 for uid, found in self.client.fetch(part, ["FLAGS"]).items()
                 if b"FLAGS" in found
@@ -188,7 +173,7 @@ class Session:
         more = {"silent": True} if words and isinstance(words[0], list) else {}
         try:
             with in_doubt(self.where):
-                command(_set(uids), *words, **more)
+                command(exactly(uids), *words, **more)
         except FAILURES:
             return False
         return True
@@ -201,7 +186,7 @@ def portions(uids: Iterable[int]) -> Iterator[list[int]]:
         yield part
 
 
-def _set(uids: Sequence[int]) -> str:
+def exactly(uids: Sequence[int]) -> str:
     """Exactly these UIDs, as short as IMAP writes them: a range only where each number within it is one of them."""
     runs: list[list[int]] = []
     for uid in sorted(set(uids)):
@@ -215,27 +200,3 @@ def _set(uids: Sequence[int]) -> str:
 def _day(day: date) -> str:
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     return f"{day.day:02}-{months[day.month - 1]}-{day.year:04}"
-
-
-def _small(flags: Any) -> frozenset[str]:
-    return frozenset(str(flag).lower() if isinstance(flag, int) else flag.decode("utf-8", "replace").lower() for flag in flags)
-
-
-def _message(uid: int, found: Any) -> Message | None:
-    if not {b"INTERNALDATE", b"RFC822.SIZE", b"FLAGS"} <= found.keys():
-        return None
-    block = next((value for name, value in found.items() if re.match(rb"BODY\[HEADER", name)), None)
-    if block is None and not any(re.match(rb"BODY\[HEADER", name) for name in found):
-        return None
-    block = block or b""
-    received = found[b"INTERNALDATE"]
-    saved = found.get(b"SAVEDATE")
-    return Message(
-        uid,
-        None if received is None else received.astimezone(UTC).replace(tzinfo=UTC),
-        mail_instant(saved.decode("ascii", "replace")) if isinstance(saved, bytes) else None,
-        int(found[b"RFC822.SIZE"]),
-        _small(found[b"FLAGS"]),
-        block,
-        parse(block),
-    )
