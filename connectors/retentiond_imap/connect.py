@@ -18,6 +18,10 @@ READS = frozenset(
 """The commands that a reader's connection lets through; UID stands before the last two only."""
 
 
+FAREWELL = 5.0
+"""Seconds that the server has to say goodbye."""
+
+
 class WriteRefusedError(Exception):
     """A reader's connection was given a command that could change something; it was not sent."""
 
@@ -96,6 +100,7 @@ def only_reading(client: Any) -> None:
 def hang_up(client: Any) -> None:
     """End the connection with LOGOUT, which expunges nothing, or without a word where that fails."""
     try:
+        client.socket().settimeout(FAREWELL)
         client.logout()
     except FAILURES:
         try:

@@ -12,7 +12,7 @@ from retentiond.connector import ConnectorError
 from retentiond_imap.connect import hang_up, open_client, where_is
 from retentiond_imap.fetched import Message, read_messages, small
 from retentiond_imap.options import ImapConnection
-from retentiond_imap.trouble import FAILURES, as_error, in_doubt, response_code, translated
+from retentiond_imap.trouble import FAILURES, in_doubt, response_code, translated
 
 AT_ONCE = 500
 """Messages that one command asks for."""
@@ -38,9 +38,10 @@ class Mailbox:
 class Session:
     """One connection. Reading commands are safe to repeat; the changing ones raise `OutcomeUnknownError` where no answer came."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, connection: ImapConnection, *, writes: bool) -> None:
         self.client = client
-        self.where = where
+        self.where = where = where_is(connection)
+        self._connection, self._writes = connection, writes
         with translated(where):
             self.capabilities = frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
 
@@ -49,7 +50,7 @@ class Session:
         """Connect and log in; raises `ConnectorError`."""
         client = open_client(connection, writes=writes)
         try:
-            return cls(client, where_is(connection))
+            return cls(client, connection, writes=writes)
         except BaseException:
             hang_up(client)
             raise
@@ -57,6 +58,17 @@ class Session:
     def close(self) -> None:
         """Log out; harmless when repeated."""
         hang_up(self.client)
+
+    def awake(self) -> None:
+        """See that the connection still stands, and make another where the server ended it, as after half an hour of silence.
+
+        For the beginning of a question or a batch: nothing that was sent before is sent again.
+        """
+        try:
+            self.client.noop()
+        except FAILURES:
+            hang_up(self.client)
+            self.client = open_client(self._connection, writes=self._writes)
 
     def has(self, capability: str) -> bool:
         """True where the server offers it."""
@@ -161,13 +173,14 @@ class Session:
         """Copy messages; False where the server refused."""
         return all(self._change(self.client.copy, part, folder) for part in portions(uids))
 
-    def create(self, folder: str) -> None:
-        """Make a folder; it may be there by now."""
+    def create(self, folder: str) -> bool:
+        """Make a folder; False where the server refused. It may be there by now, which is as good."""
         try:
-            self.client.create_folder(folder)
+            with in_doubt(self.where):
+                self.client.create_folder(folder)
         except FAILURES as error:
-            if response_code(error) != "ALREADYEXISTS":
-                raise as_error(error, self.where) from None
+            return response_code(error) == "ALREADYEXISTS"
+        return True
 
     def _change(self, command: Any, uids: Sequence[int], *words: Any) -> bool:
         more = {"silent": True} if words and isinstance(words[0], list) else {}

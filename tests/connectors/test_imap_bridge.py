@@ -269,14 +269,23 @@ def test_a_labelled_message_is_not_blocked_because_the_label_would_show_it(world
 
 
 def test_a_blocked_message_is_kept_below_the_folder_that_it_came_from(world: BridgeWorld) -> None:
-    key = put(world, 1, "Archive")
+    places = ("Archive", "Folders/Clients")
+    keys = [put(world, number, place) for number, place in enumerate(places)]
     bench = Bench(world)
-    refs = bench.refs([key], BLOCK)
-    assert said(bench.act(BLOCK, refs)) == [Answered.DONE]
-    assert world.bridge.mails[key[0]].labels == {"Folders/Restricted/Archive"}
-    assert bench.present(refs) == [Presence.BLOCKED]
-    assert said(bench.act(Action.UNBLOCK, bench.refs([key]))) == [Answered.DONE]
-    assert world.bridge.mails[key[0]].labels == {"Archive"}
+    refs = bench.refs(keys, BLOCK)
+    assert said(bench.act(BLOCK, refs)) == [Answered.DONE] * 2
+    assert [world.bridge.mails[key[0]].labels for key in keys] == [{f"Folders/Restricted/{place}"} for place in places]
+    assert bench.present(refs) == [Presence.BLOCKED] * 2
+    assert said(bench.act(Action.UNBLOCK, bench.refs(keys))) == [Answered.DONE] * 2
+    assert [world.bridge.mails[key[0]].labels for key in keys] == [{place} for place in places]
+
+
+def test_a_folder_that_cannot_be_made_fails_the_block_and_changes_nothing(world: BridgeWorld) -> None:
+    world.bridge.folders.append("Folders/Clients/Old")
+    key = put(world, 1, "Folders/Clients/Old")
+    bench = Bench(world)
+    assert said(bench.act(BLOCK, bench.refs([key], BLOCK))) == [Answered.FAILED]
+    assert world.bridge.mails[key[0]].labels == {"Folders/Clients/Old"}
 
 
 def test_the_fake_refuses_what_bridge_refuses(world: BridgeWorld) -> None:

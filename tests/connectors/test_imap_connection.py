@@ -212,3 +212,24 @@ def test_a_preflight_of_a_mailbox_without_savedate_says_that_the_date_is_unknown
         connection = connection.model_copy(update={"host": host})
         with connector.reader(connection, options, TARGET) as reader:
             assert [finding.refuses for finding in reader.preflight(Action.DELETE)] == told
+
+
+def test_a_reader_that_was_hung_up_on_goes_on_with_the_next_question(door: dict[str, Any], dovecot: Dovecot) -> None:
+    """The engine keeps a reader open for a whole run, and a server hangs up after half an hour of silence."""
+    connection = ImapConnection.model_validate({**door, "port": dovecot.port, "security": "plain"})
+    with connector.reader(connection, ImapOptions.model_validate(OPTIONS), TARGET) as reader:
+        assert reader.count() == 0
+        dovecot.doveadm("kick", door["user"])
+        assert reader.count() == 0
+
+
+def test_folders_that_no_data_set_claims_are_counted(door: dict[str, Any], dovecot: Dovecot) -> None:
+    for name in ("Clients", "Clients/Anna", "Restricted", "Restricted/INBOX", "Junk"):
+        dovecot.doveadm("mailbox", "create", "-u", door["user"], name)
+    connection = ImapConnection.model_validate({**door, "port": dovecot.port, "security": "plain"})
+    own = ImapOptions.model_validate({**OPTIONS, "block": {"folder": "Restricted"}})
+    junk = ImapOptions.model_validate({**OPTIONS, "folders": ["Junk"]})
+    with connector.reader(connection, connector.beside(connection, own, [(TARGET, junk)]), TARGET) as reader:
+        (finding,) = reader.coverage()
+    assert finding.what.startswith("2 folders of mailbox")
+    assert "Anna" not in finding.what

@@ -283,3 +283,22 @@ def test_exactly_the_chosen_records_go(folders: ImapWorld, mails: list[Any], cho
     assert sum(gone.values()) == sum(ref.rows for ref in going)
     assert all(b"X-Needed: False" in text and b"X-Place: Kept" not in text for text in gone)
     assert bench.present(refs) == [Presence.ABSENT if ref in going else Presence.PRESENT for ref in refs]
+
+
+def test_a_thousand_messages_over_several_folders_go_and_as_many_stay(
+    folders: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = folders
+    monkeypatch.setattr(world, "told", lambda moment: ([], [], moment))
+    for place in PLACES:
+        world.folder = place
+        world.put_many([OLD + timedelta(hours=number) for number in range(500)])
+    bench = Bench(world)
+    due = bench.before(OLD + timedelta(hours=333, minutes=1))
+    with bench.reader() as reader:
+        assert reader.count() == 1500
+        for page in reader.find(due, DELETE):
+            assert set(said(bench.act(DELETE, page))) == {Answered.DONE}
+            assert set(reader.present(page)) == {Presence.ABSENT}
+        assert reader.count() == 1500 - 1002
+    assert sum(texts(world, "Kept").values()) == 500

@@ -294,6 +294,8 @@ class Talk:
             raise Refused
         if folder in self.bridge.folders:
             return "NO exists"
+        if (above := folder.rpartition("/")[0]) not in {"Folders", "Labels", *self.bridge.folders}:
+            raise Refused from KeyError(above)
         self.bridge.folders.append(folder)
         return "OK made"
 
