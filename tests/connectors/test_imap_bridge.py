@@ -9,6 +9,8 @@ from typing import Any
 
 import imapclient
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.bridge import STARRED, TRASH, WHOLE
 from support.bridge_world import ASIDE, PASSWORD, BridgeWorld
 from support.imap_world import message
@@ -246,6 +248,18 @@ def test_a_bridge_that_is_taken_for_a_plain_server_deletes_nothing(world: Bridge
     assert bench.snapshot() == before
 
 
+def test_another_server_with_a_folder_of_all_mail_is_refused_even_where_it_is_hidden(world: BridgeWorld) -> None:
+    put(world, 1, "INBOX")
+    world.connection = {**world.connection, "flavour": "plain"}
+    world.bridge.hidden.add(WHOLE)
+    world.bridge.capabilities += " X-GM-EXT-1"
+    bench = Bench(world)
+    with bench.reader() as reader:
+        assert any("folder of all mail" in finding.what and finding.refuses for finding in reader.preflight(DELETE))
+    with pytest.raises(ConnectorError, match="other servers of this kind"):
+        bench.act(DELETE, bench.find())
+
+
 def test_a_label_is_a_keyword_and_tells_a_date(world: BridgeWorld) -> None:
     world.options["dates"] = {"resolved_on": {"from": "keyword", "prefix": "resolved-"}, "received": {"from": "received"}}
     world.options["unmarked"] = ["Keep-6"]
@@ -286,6 +300,41 @@ def test_a_folder_that_cannot_be_made_fails_the_block_and_changes_nothing(world:
     bench = Bench(world)
     assert said(bench.act(BLOCK, bench.refs([key], BLOCK))) == [Answered.FAILED]
     assert world.bridge.mails[key[0]].labels == {"Folders/Clients/Old"}
+
+
+FOLDERS = ("INBOX", "Sent", "Archive", "Folders/Clients", "Drafts", TRASH, "Spam")
+MAILS = st.lists(
+    st.tuples(
+        st.sampled_from(FOLDERS),
+        st.sets(st.sampled_from(("Labels/Keep-6", "Labels/archived"))),
+        st.sets(st.sampled_from(("\\Flagged", "\\Seen"))),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mails=MAILS, chosen=st.sets(st.integers(0, 7)), late=st.integers(0, 12))
+def test_exactly_the_chosen_messages_go(world: BridgeWorld, mails: list[Any], chosen: set[int], late: int) -> None:
+    """Whatever holds them, whatever others marked, and however late it shows: each message that was not chosen is as it was."""
+    world.bridge.late = 0
+    world.empty()
+    world.bridge.deleted.clear()
+    world.options["folders"] = [*FOLDERS]
+    for number, (folder, labels, flags, marked) in enumerate(mails):
+        (name,) = put(world, number, folder, *labels, flags=tuple(flags))
+        if marked:
+            world.bridge.deleted.setdefault(folder, set()).add(name)
+    bench = Bench(world)
+    refs = bench.find()
+    before = bench.snapshot()
+    going = [ref for number, ref in enumerate(refs) if number in chosen]
+    world.bridge.late = late
+    assert set(said(bench.act(DELETE, going))) <= {Answered.DONE}
+    world.bridge.late = 0
+    kept = before.keys() - {ref.key for ref in going}
+    assert bench.snapshot() == {key: before[key] for key in kept}
 
 
 def test_the_fake_refuses_what_bridge_refuses(world: BridgeWorld) -> None:

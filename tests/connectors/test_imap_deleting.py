@@ -18,6 +18,7 @@ from support.imap_world import ImapWorld, message
 from retentiond.connector import Action, Answered, ConnectorError, OutcomeUnknownError, Presence, TransientConnectorError
 from retentiond.testing.acting import said
 from retentiond.testing.world import Bench
+from retentiond_imap.fetched import read_messages
 
 DELETE, BLOCK = Action.DELETE, Action.BLOCK
 OLD = datetime(2020, 3, 1, 9, 30, tzinfo=UTC)
@@ -193,7 +194,7 @@ def test_a_mark_that_comes_in_the_last_moment_saves_the_message(world: ImapWorld
     assert flags_of(world) == [{"archived"}]
 
 
-@pytest.mark.parametrize("command", [rb"\S+ UID STORE", rb"\S+ UID EXPUNGE", rb"\S+ UID MOVE"])
+@pytest.mark.parametrize("command", [rb"\S+ UID STORE", rb"\S+ UID FETCH \S+ \(FLAGS\)", rb"\S+ UID EXPUNGE", rb"\S+ UID MOVE"])
 def test_a_connection_that_breaks_in_the_act_leaves_a_doubt(world: ImapWorld, command: bytes) -> None:
     bench = Bench(world)
     action = BLOCK if b"MOVE" in command else DELETE
@@ -229,6 +230,32 @@ def test_a_folder_without_the_rights_refuses_the_act(world: ImapWorld, dovecot: 
     assert bench.snapshot() == before
     with bench.reader() as reader:
         assert [finding.of_rights for finding in reader.preflight(DELETE)] == [True]
+
+
+def test_a_message_that_the_server_does_not_tell_about_is_an_error_and_not_absent(
+    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(world)
+    refs = bench.refs(bench.put(1, 2))
+    monkeypatch.setattr("retentiond_imap.session.read_messages", lambda answer: read_messages(answer)[1:])
+    with bench.reader() as reader, pytest.raises(ConnectorError) as caught:
+        reader.present(refs)
+    assert caught.value.code == "unreadable"
+    with pytest.raises(ConnectorError):
+        bench.act(DELETE, refs)
+
+
+def test_what_another_data_set_has_blocked_is_no_part_of_this_one(world: ImapWorld) -> None:
+    for place in ("Archive", "Archive/Restricted", "Archive/Restricted/INBOX"):
+        world.truth.create(place)
+    world.options = {"folders": ["Archive/*", "Archive"], "dates": {"received": {"from": "received"}}}
+    world.beside = [
+        {"folders": ["INBOX"], "dates": {"received": {"from": "received"}}, "block": {"folder": "Archive/Restricted"}}
+    ]
+    world.instant, world.day = "received", None
+    put_raw(world, message(1), folder="Archive/Restricted/INBOX")
+    put_raw(world, message(2), folder="Archive")
+    assert [ref.key[:2] for ref in Bench(world).find()] == [("Archive", "<2@kit.example>")]
 
 
 PLACES = ("INBOX", "Archive/2019", "Archive/2020", "Kept")
