@@ -54,6 +54,7 @@ SHAPES: dict[str, Any] = {
     "A finding": plan.FindingJson,
     "The totals of a plan": plan.TotalsJson,
     "`run --json`": run.RunJson,
+    "What a vendor said": run.AskedJson,
     "An interrupted batch": run.ReconciledJson,
     "A step of a run": run.RunStepJson,
     "`replay --json`": replay.ReplayJson,

@@ -38,6 +38,7 @@ KINDS: Mapping[str, frozenset[str]] = {
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaves`."""
 
 OPTIONAL: Mapping[str, frozenset[str]] = {
+    "approval": frozenset({"document"}),
     "concluded": frozenset({"resolved"}),
     "key": frozenset({"kid", "vkey"}),
     "prune": frozenset({"kept"}),

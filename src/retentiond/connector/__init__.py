@@ -1,14 +1,16 @@
 """The connector API: all that a connector may import of retentiond.
 
 A connector fills roles. `Reader` finds records and cannot change anything; `Deleter`, `Blocker` and
-`Anonymizer` act, each only with a permit. What a connector promises is written at each method and is
-tested by the conformance kit in `retentiond.testing`.
+`Anonymizer` act, each only with a permit; `Attestor` tells how a vendor's settings stand. What a connector
+promises is written at each method and is tested by the conformance kit in `retentiond.testing`.
 """
 
 from retentiond.connector.api import (
     Anonymizer,
     Answer,
     Answered,
+    Attested,
+    Attestor,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -22,10 +24,12 @@ from retentiond.connector.api import (
 )
 from retentiond.connector.permit import Permit
 from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
+from retentiond.document import build, read
 from retentiond.errors import (
     ConfigurationError,
     ConnectorError,
     OutcomeUnknownError,
+    Problem,
     TransientConnectorError,
 )
 from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
@@ -39,6 +43,8 @@ __all__ = [
     "Anonymizer",
     "Answer",
     "Answered",
+    "Attested",
+    "Attestor",
     "Blocker",
     "ConfigurationError",
     "ConnectionOptions",
@@ -56,6 +62,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Permit",
     "Presence",
+    "Problem",
     "Reader",
     "Receipt",
     "RecordRef",
@@ -64,6 +71,8 @@ __all__ = [
     "Target",
     "TargetOptions",
     "TransientConnectorError",
+    "build",
+    "read",
     "read_receipt",
     "receipt_of",
     "receipt_text",

@@ -119,6 +119,43 @@ class Offer:
     """The kinds of identifiers by which a person's records are found (`Reader.about`)."""
     computed: frozenset[str] = frozenset()
     """Those of `dates` that are worked out from other records: they decide, but no search can be led by them."""
+    attests: frozenset[str] = frozenset()
+    """The names of the settings that its attestor tells; empty where it tells none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """One setting of a vendor as the vendor tells it now."""
+
+    name: str
+    """A name of `Offer.attests`; what a policy expects is told under the same one."""
+    value: str
+    """`on`, `off`, a duration of ISO 8601, a whole number, or a word of the vendor. No secret and nothing personal."""
+
+
+class Attestor(ABC):
+    """Reads how a vendor's settings stand, and cannot change anything.
+
+    Used as a context manager; `close` ends its session.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 - not every attestor has a session to end
+        """End the session; harmless when repeated."""
+
+    @abstractmethod
+    def attest(self) -> Sequence[Attested]:
+        """The settings of `Offer.attests`, asked anew, each at most once.
+
+        What the vendor does not tell is left out, which counts as not met: never told as `off`, and no default of ours.
+        Raises `ConnectorError` where the vendor cannot be asked or may not be (`TransientConnectorError` where another try
+        may help): then nothing is attested.
+        """
 
 
 class Reader(ABC):
@@ -326,6 +363,8 @@ class Connector:
     deleter: Callable[[Any, Any, Target], Deleter] | None = None
     blocker: Callable[[Any, Any, Target], Blocker] | None = None
     anonymizer: Callable[[Any, Any, Target], Anonymizer] | None = None
+    attestor: Callable[[Any, Any, Target], Attestor] | None = None
+    """(connection, options, target) -> an open attestor; asked for only where the data set's `Offer.attests` names something."""
     copies: Callable[[Any, Any], Sequence[Copy]] = lambda _connection, _options: ()
     """(connection, options) -> the copies that outlive a delete here."""
     beside: Callable[[Any, Any, Sequence[tuple[Target, Any]]], Any] = lambda _connection, options, _others: options

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from retentiond.connector.api import (
     Anonymizer,
+    Attestor,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -70,6 +71,13 @@ class BoundTarget:
     def anonymizer(self) -> Anonymizer:
         """Open the role that anonymizes. Raises `ConfigurationError` where the connector has none."""
         return self._role(self.connector.anonymizer, Action.ANONYMIZE)
+
+    def attestor(self) -> Attestor:
+        """Open the role that tells the vendor's settings. Raises `ConfigurationError` where the connector has none."""
+        factory = self.connector.attestor
+        if factory is None:
+            raise ConfigurationError(f"The connector {self.connector.name} of {self.target} cannot tell a vendor's settings.")
+        return self._driven(lambda: factory(self.connection, self.options, self.target))
 
     def copies(self) -> tuple[Copy, ...]:
         """The kinds of copies that outlive a delete here."""

@@ -22,6 +22,10 @@ class DutiesJson(TypedDict):
     attestations: int
     undatable: int
     holds: int
+    not_met: list[str]
+    drifted: list[str]
+    expired: list[str]
+    unasked: list[str]
 
 
 def duties_json(duties: Duties) -> DutiesJson:
@@ -36,6 +40,10 @@ def duties_json(duties: Duties) -> DutiesJson:
         "attestations": duties.attestations,
         "undatable": duties.undatable,
         "holds": duties.holds,
+        "not_met": list(duties.not_met),
+        "drifted": list(duties.drifted),
+        "expired": list(duties.expired),
+        "unasked": list(duties.unasked),
     }
 
 
@@ -48,6 +56,16 @@ def duties_problems(duties: Duties) -> Iterator[str]:
             f"What {counted(duties.to_be_gone, 'request')} brought about should be done by now, and nobody has answered. "
             f"Look at `retentiond request show`."
         )
+    for rule in duties.not_met:
+        now_and_then = "is no longer" if rule in duties.drifted else "is not"
+        yield (
+            f"What {rule} attests {now_and_then} as the policy expects. Look at `retentiond attest --list`, and set it right at "
+            f"the vendor."
+        )
+    for rule in duties.expired:
+        yield f"The attestation {rule} has expired. Look how it stands, and type `retentiond attest {rule}`."
+    for rule in duties.unasked:
+        yield f"The vendor's settings for {rule} were not read for 3 days. Look at the last run."
     if duties.undatable:
         yield (
             f"{counted(duties.undatable, 'record')} have no provable date, the oldest for more than 30 days. "
