@@ -44,6 +44,11 @@ def open_client(connection: ImapConnection, *, writes: bool) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     where = where_is(connection)
     secret = connection.password.reveal()
+    if not (connection.user + secret).isascii() or not (connection.user + secret).isprintable():
+        raise ConnectorError(
+            f"User or password for {where} hold letters that LOGIN cannot carry; nothing was sent. Choose one of plain ASCII.",
+            "unsupported",
+        )
     context = _context(connection)
     timeout = connection.timeout_seconds
     with translated(where):

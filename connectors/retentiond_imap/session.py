@@ -15,7 +15,10 @@ from retentiond_imap.options import ImapConnection
 from retentiond_imap.trouble import FAILURES, in_doubt, response_code, translated
 
 AT_ONCE = 500
-"""Messages that one command asks for."""
+"""Messages that one command asks for, or changes."""
+
+AT_ONCE_BEHIND_BRIDGE = 50
+"""Messages that one command changes behind Proton Bridge, which passes each on, and lets large ones run into time-outs."""
 
 DELETED = "\\Deleted"
 
@@ -42,6 +45,7 @@ class Session:
         self.client = client
         self.where = where = where_is(connection)
         self._connection, self._writes = connection, writes
+        self._most = AT_ONCE_BEHIND_BRIDGE if connection.proton else AT_ONCE
         with translated(where):
             self.capabilities = frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
 
@@ -156,22 +160,20 @@ class Session:
             }
 
     def mark(self, uids: Iterable[int], flag: str = DELETED, *, on: bool) -> bool:
-        """Set or take a flag; False where the server refused."""
-        return all(
-            self._change(self.client.add_flags if on else self.client.remove_flags, part, [flag]) for part in portions(uids)
-        )
+        """Set or take a flag; False where the server refused it for some."""
+        return self._change(self.client.add_flags if on else self.client.remove_flags, uids, [flag], silent=True)
 
     def expunge(self, uids: Iterable[int]) -> bool:
-        """Take away just those of these messages that are marked; False where the server refused."""
-        return all(self._change(self.client.uid_expunge, part) for part in portions(uids))
+        """Take away just those of these messages that are marked; False where the server refused it for some."""
+        return self._change(self.client.uid_expunge, uids)
 
     def move(self, uids: Iterable[int], folder: str) -> bool:
-        """Move messages; False where the server refused."""
-        return all(self._change(self.client.move, part, folder) for part in portions(uids))
+        """Move messages; False where the server refused it for some."""
+        return self._change(self.client.move, uids, folder)
 
     def copy(self, uids: Iterable[int], folder: str) -> bool:
-        """Copy messages; False where the server refused."""
-        return all(self._change(self.client.copy, part, folder) for part in portions(uids))
+        """Copy messages; False where the server refused it for some."""
+        return self._change(self.client.copy, uids, folder)
 
     def create(self, folder: str) -> bool:
         """Make a folder; False where the server refused. It may be there by now, which is as good."""
@@ -182,20 +184,22 @@ class Session:
             return response_code(error) == "ALREADYEXISTS"
         return True
 
-    def _change(self, command: Any, uids: Sequence[int], *words: Any) -> bool:
-        more = {"silent": True} if words and isinstance(words[0], list) else {}
-        try:
-            with in_doubt(self.where):
-                command(exactly(uids), *words, **more)
-        except FAILURES:
-            return False
-        return True
+    def _change(self, command: Any, uids: Iterable[int], *words: Any, **more: Any) -> bool:
+        """Give the command for all of them; what is refused of one portion stops no other."""
+        refused = False
+        for part in portions(uids, self._most):
+            try:
+                with in_doubt(self.where):
+                    command(exactly(part), *words, **more)
+            except FAILURES:
+                refused = True
+        return not refused
 
 
-def portions(uids: Iterable[int]) -> Iterator[list[int]]:
+def portions(uids: Iterable[int], most: int = AT_ONCE) -> Iterator[list[int]]:
     """The UIDs, as many at once as one command takes."""
     rest = iter(uids)
-    while part := list(islice(rest, AT_ONCE)):
+    while part := list(islice(rest, most)):
         yield part
 
 

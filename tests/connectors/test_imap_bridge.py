@@ -132,6 +132,20 @@ def test_what_never_shows_is_a_doubt_and_not_done(world: BridgeWorld) -> None:
     assert bench.present(refs) == [Presence.PRESENT]
 
 
+@pytest.mark.parametrize("late", [0, 5])
+def test_an_expunge_that_is_refused_half_way_tells_each_message_truly(world: BridgeWorld, late: int) -> None:
+    keys = [put(world, number, "INBOX") for number in range(5)]
+    bench = Bench(world)
+    refs = bench.refs(keys)
+    world.bridge.sticks.add(keys[2][0])
+    world.bridge.late = late
+    answers = said(bench.act(DELETE, refs))
+    assert answers[:3] == [Answered.DONE, Answered.DONE, Answered.FAILED]
+    there = [Answered.FAILED if key in world.all_keys() else Answered.DONE for key in keys]
+    assert answers == there
+    assert world.bridge.deleted[TRASH] == set()
+
+
 def test_new_numbers_between_finding_and_deleting_delete_no_stranger(world: BridgeWorld) -> None:
     due = put(world, 1, "INBOX")
     bench = Bench(world)

@@ -149,6 +149,16 @@ def test_a_message_that_was_moved_to_another_folder_has_changed_and_stays(world:
     assert sum(texts(world, "Kept").values()) == 1
 
 
+def test_a_folder_that_is_none_of_ours_to_read_stops_nothing(world: ImapWorld, dovecot: Dovecot) -> None:
+    bench = Bench(world)
+    refs = bench.refs(bench.put(1, 2))
+    world.truth.create("Private")
+    acl = dovecot.folder / "homes" / world.user / "mail" / "mailboxes" / "Private" / "dbox-Mails" / "dovecot-acl"
+    acl.write_text(f"user={world.user} l\n")
+    world.remove(refs[0].key)
+    assert said(bench.act(DELETE, refs)) == [Answered.NOT_FOUND, Answered.DONE]
+
+
 def test_a_copy_in_another_folder_stays(world: ImapWorld) -> None:
     bench = Bench(world)
     refs = bench.refs(bench.put(1))
