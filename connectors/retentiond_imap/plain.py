@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from retentiond.connector import ConnectorError, TransientConnectorError
 from retentiond_imap.layout import Layout, Spot
 from retentiond_imap.records import Copied, Dataset, Found, Key, Place, named, record, stamp
 from retentiond_imap.session import Session
@@ -43,13 +44,16 @@ def elsewhere(session: Session, dataset: Dataset, layout: Layout, keys: Sequence
     first, last = _span(keys)
     moved = set()
     for one in layout.mailboxes:
-        if one.selectable and "\\all" not in one.marks:
-            spot = Spot(one.name, one.name, blocked=False)
-            moved |= {
-                wanted[key_of(copied)[1:]]
-                for copied in _in(session, dataset, spot, first, last)
-                if key_of(copied)[1:] in wanted and wanted[key_of(copied)[1:]][0] != one.name
-            }
+        if not one.selectable or "\\all" in one.marks:
+            continue
+        try:
+            there = _in(session, dataset, Spot(one.name, one.name, blocked=False), first, last)
+        except TransientConnectorError:
+            raise
+        except ConnectorError:
+            continue  # a folder that is none of ours to read says nothing, and stops nothing
+        names = {key_of(copied)[1:] for copied in there}
+        moved |= {key for name, key in wanted.items() if name in names and key[0] != one.name}
     return moved
 
 

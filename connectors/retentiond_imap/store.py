@@ -50,6 +50,21 @@ def lacking(session: Session, dataset: Dataset, layout: Layout) -> list[str]:
     return found
 
 
+def unclaimed(session: Session, dataset: Dataset) -> int:
+    """How many folders hold messages of no data set; labels, views of the whole, and folders of blocked messages do not count."""
+    layout = layout_of(session, dataset)
+    claims = (dataset.claim, *dataset.rivals)
+    aside = [f"{claim.aside}{layout.delimiter}" for claim in claims if claim.aside is not None]
+    return sum(
+        one.selectable
+        and not one.marks & {"\\all", "\\flagged"}
+        and not (dataset.connection.proton and one.name.startswith(proton.LABELS))
+        and not any(f"{one.name}{layout.delimiter}".startswith(start) for start in aside)
+        and not any(claim.holds(one.name) for claim in claims)
+        for one in layout.mailboxes
+    )
+
+
 def unfit(dataset: Dataset) -> str | None:
     """A finished sentence on why the options do not fit the server's flavour; None where they do."""
     if dataset.connection.proton:
