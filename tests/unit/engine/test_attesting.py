@@ -133,6 +133,21 @@ def test_two_data_sets_that_contradict_each_other_attest_nothing(bench: Workbenc
     assert "in two ways" in report.asked[0].problems[0]
 
 
+def test_a_part_that_is_as_expected_leaves_the_whole_to_a_person_and_one_that_is_not_is_told(bench: Workbench) -> None:
+    settings = bench.folder / "settings.yaml"
+    settings.write_text(settings.read_text().replace("attests: [storage, retention]", "attests: [storage]"))
+    assert asked(bench) == Asked("mail.provider", "crm", None)
+    assert made(bench) == []
+    kept = by_hand(bench)
+    bench.later(timedelta(hours=1))
+    asked(bench)
+    assert made(bench) == [kept]
+    bench.crm.settings["storage"] = "on"
+    assert asked(bench).result is AttestationResult.NOT_MET
+    bench.later(4 * DAY)
+    assert (duties(bench).drifted, duties(bench).unasked) == (("mail.provider",), ())
+
+
 def test_another_expectation_is_attested_anew_at_once(bench: Workbench) -> None:
     asked(bench)
     policy = bench.folder / "policies" / "made-up.yaml"
