@@ -61,7 +61,7 @@ class ImapBlocker(Blocker):
         there: dict[Key, Found] = {}
 
         def seen() -> bool:
-            there.update(resolve(self._session, self._dataset, waiting))
+            there.update(resolve(self._session, self._dataset, waiting, dated=False))
             return all(key in refused or (key in there and there[key].ref.blocked is aside) for key in waiting)
 
         settled = not waiting or self._patience.until(self._dataset.connection.settle_seconds, seen)

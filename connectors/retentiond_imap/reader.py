@@ -10,7 +10,7 @@ from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, Reco
 from retentiond_imap.dates import order
 from retentiond_imap.options import ImapConnection, ImapOptions, Received
 from retentiond_imap.preflight import preflight
-from retentiond_imap.records import Dataset, Found, dataset_of
+from retentiond_imap.records import Dataset, Found, dataset_of, stamp
 from retentiond_imap.session import Session
 from retentiond_imap.store import refuse_unfit, resolve, scan, unclaimed
 
@@ -43,12 +43,13 @@ class ImapReader(Reader):
         """Pages of records before the cutoff, oldest first; all folders are read before the first page."""
         self._session.awake()
         found = [
-            (order(moment), one.ref.key, one.ref)
+            (order(moment), stamp(one.copies[0].message.received), one.ref.key, one.ref)
             for one in scan(self._session, self._dataset, self._bound(cutoff))
             if _awaits(one, awaiting) and cutoff.admits(one.ref.dates) and (moment := one.ref.dates[cutoff.by]) is not None
         ]
-        found.sort(key=lambda told: told[:2])
-        yield from _pages([ref for _, _, ref in found])
+        # Of a conversation the youngest goes last, because by it the others are dated.
+        found.sort(key=lambda told: told[:3])
+        yield from _pages([ref for *_, ref in found])
 
     def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
         """Pages of records without any of these dates."""
@@ -61,7 +62,7 @@ class ImapReader(Reader):
         if not refs:
             return []
         self._session.awake()
-        there = resolve(self._session, self._dataset, [ref.key for ref in refs])
+        there = resolve(self._session, self._dataset, [ref.key for ref in refs], dated=False)
         return [_presence(there.get(ref.key)) for ref in refs]
 
     def explain(self, key: tuple[str, ...]) -> RecordRef | None:
@@ -93,7 +94,8 @@ class ImapReader(Reader):
 
     def _bound(self, cutoff: Cutoff) -> datetime | None:
         """What the server is asked for only where it knows the date; it is decided here in any case."""
-        if not isinstance(self._dataset.options.dates.get(cutoff.by), Received):
+        options = self._dataset.options
+        if options.converses or not isinstance(options.dates.get(cutoff.by), Received):
             return None
         return max(cutoff.before, datetime.combine(cutoff.before_date, time(), UTC))
 

@@ -18,10 +18,12 @@ def scan(session: Session, dataset: Dataset, before: datetime | None = None) -> 
     return look(session, dataset, layout_of(session, dataset), before)
 
 
-def resolve(session: Session, dataset: Dataset, keys: Sequence[Key], layout: Layout | None = None) -> dict[Key, Found]:
-    """What is there now under each key, claimed or not; what is gone is left out."""
+def resolve(
+    session: Session, dataset: Dataset, keys: Sequence[Key], layout: Layout | None = None, *, dated: bool = True
+) -> dict[Key, Found]:
+    """What is there now under each key, claimed or not; what is gone is left out. Without `dated` no dates of conversations."""
     look = proton.resolve if dataset.connection.proton else plain.resolve
-    return look(session, dataset, layout or layout_of(session, dataset), keys)
+    return look(session, dataset, layout or layout_of(session, dataset), keys, dated=dated)
 
 
 def lacking(session: Session, dataset: Dataset, layout: Layout) -> list[str]:
