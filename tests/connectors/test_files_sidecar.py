@@ -29,7 +29,9 @@ from retentiond.connector import (
     RecordRef,
     subject,
 )
-from retentiond_files import connector
+from retentiond_files import bundleacts, connector
+from retentiond_files.bundles import Survey, survey
+from retentiond_files.dataset import Dataset
 from retentiond_files.options import FilesConnection, FilesOptions
 from retentiond_files.pointer import at, parsed
 
@@ -122,6 +124,7 @@ def test_an_instant_without_offset_is_unknown_where_no_zone_is_declared(world: A
         b'{"issued_on": "2010-01-01", "x": "\xff"}',
         b"[" * 100_000,
         b'{"issued_on": "2010-01-01", "x": "' + b"x" * (1 << 20) + b'"}',
+        b'{"issued_on": "2010-01-01"}' + b" " * (1 << 20),
         b'{"issued_on": "2010-01-01", "x": ' + b"9" * 5000 + b"}",
     ],
 )
@@ -303,6 +306,48 @@ def test_a_live_document_is_left_alone_with_all_that_belongs_to_it(world: Archiv
     world.voucher("a.pdf")
     assert world.delete(world.due()) == [Answer.failed("refused")]
     assert world.there() == ["root/a.pdf", "root/a.pdf.json"]
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.pdf.txt", "a.pdf.json"])
+def test_what_changes_in_the_last_moment_is_noticed_before_anything_goes(
+    world: Archive, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.voucher("a.pdf", "a.pdf.txt")
+    due = world.due()
+
+    def meanwhile(*_: object) -> bool:
+        file = world.root / name
+        put(file, file.read_bytes() + b" and more")
+        return False
+
+    monkeypatch.setattr(bundleacts, "is_live", meanwhile)
+    for act in (world.delete, world.block):
+        assert act(due) == [Answer.changed()]
+    assert world.there() == ["root/a.pdf", "root/a.pdf.json", "root/a.pdf.txt"]
+
+
+def test_a_sidecar_that_changes_while_it_is_listed_tells_nothing(world: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it tells now is not what it told when inode, size and mtime were seen, so the two would make no fingerprint."""
+    world.voucher("a.pdf")
+
+    def meanwhile(dataset: Dataset) -> Survey:
+        found = survey(dataset)
+        world.tell("a.pdf", issued_on="2010-01-02", more=1)
+        return found
+
+    monkeypatch.setattr("retentiond_files.bundlereader.survey", meanwhile)
+    assert world.due() == []
+    assert world.unknown() == ["a.pdf"]
+
+
+def test_what_lies_astray_under_the_name_is_never_told_as_gone(world: Archive) -> None:
+    world.voucher("a.pdf")
+    due = world.due()
+    (world.root / "a.pdf.json").unlink()
+    (world.root / "a.pdf").rename(world.root.parent / "outside")
+    (world.root / "a.pdf").symlink_to(world.root.parent / "outside")
+    assert world.present(due) == [Presence.PRESENT]
+    assert world.explain("a.pdf") is None
 
 
 def test_a_document_that_was_renamed_is_not_told_as_deleted_with_its_sidecar(world: Archive) -> None:
