@@ -8,7 +8,7 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format types lock package services
+.PHONY: help demo test dev lint format types lock package services sheets
 
 help:
 	@echo "make demo      watch the whole job on data made for it"
@@ -16,6 +16,7 @@ help:
 	@echo "make dev       set up .venv only        make services  databases and systemd tools for the tests"
 	@echo "make lint      ruff, import-linter      make format    ruff, mending what it can"
 	@echo "make types     mypy --strict            make lock      pin dependencies anew (UPGRADE=1 moves existing pins)"
+	@echo "make sheets    data sheets of the connectors, made of what the conformance kit finds"
 	@echo "make package   wheel and source archive in dist/"
 
 demo: $(READY)
@@ -55,6 +56,9 @@ lock: $(READY)
 package: $(READY)
 	rm -rf dist
 	$(BIN)/hatchling build
+
+sheets: $(READY) services
+	DATA_SHEETS=write $(BIN)/pytest --quiet --numprocesses=auto tests/connectors -k conformance
 
 services:
 	@.ci/install-services

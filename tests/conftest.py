@@ -7,17 +7,22 @@ import os
 import hypothesis
 import pytest
 from support.ci import pytest_make_collect_report, pytest_runtest_makereport
+from support.dovecot import dovecot
 from support.services import database, far_from_utc, mariadb, mariadb_server, postgresql, postgresql_server, sqlite
+from support.sheets import pytest_runtest_logreport, pytest_sessionfinish
 
 __all__ = [
     "database",
+    "dovecot",
     "far_from_utc",
     "mariadb",
     "mariadb_server",
     "postgresql",
     "postgresql_server",
     "pytest_make_collect_report",
+    "pytest_runtest_logreport",
     "pytest_runtest_makereport",
+    "pytest_sessionfinish",
     "sqlite",
 ]
 

@@ -1,0 +1,119 @@
+"""Asks vendors, where a connector can, whether their settings are as the policies expect, and records the answer. Only reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from retentiond.connector.api import Attested as Setting
+from retentiond.connector.registry import BoundTarget
+from retentiond.engine.isolation import attempted
+from retentiond.engine.retry import patiently
+from retentiond.engine.reviewing import attested
+from retentiond.engine.values import Asked
+from retentiond.engine.workplace import Workplace
+from retentiond.errors import ConfigurationError, ConnectorError
+from retentiond.model.due import later_by
+from retentiond.model.expectation import is_plain, unmet
+from retentiond.model.policy import Attested
+from retentiond.settings import Retry
+from retentiond.store import Attestation, AttestationResult, Entry, Store
+
+AGAIN_AFTER = timedelta(hours=20)
+"""An answer that is the same as before is recorded again after this time: one a day, however often runs are made."""
+
+BY = "connector:"
+"""What stands before the name of the connector that attested; a person's staff id has no colon."""
+
+
+def attestors(workplace: Workplace, system: str) -> list[BoundTarget]:
+    """The data sets of a system whose connector can tell the vendor's settings."""
+    bound = sorted(workplace.targets.items(), key=lambda item: str(item[0]))
+    return [one for target, one in bound if target.system == system and one.offer().attests]
+
+
+def attest_all(
+    workplace: Workplace,
+    store: Store,
+    retry: Retry,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    stop: Callable[[], bool],
+    bugs: list[Exception],
+) -> tuple[Asked, ...]:
+    """Ask for every attestation that a connector can give, one after the other; who cannot be asked stops no other.
+
+    `clock` gives aware UTC. Raises `StateError` where the store cannot be written.
+    """
+    done: list[Asked] = []
+    told: dict[str, Mapping[str, str] | str] = {}
+    for rule, (asked, zone) in sorted(attested(workplace, clock()).items()):
+        bound = attestors(workplace, asked.system)
+        if not bound:
+            continue
+        if stop():
+            break
+        if asked.system not in told:
+            told[asked.system] = attempted(partial(_told, bound, retry, sleep), bugs) or (
+                f"A bug ended the question for the settings of {asked.system}; please report it."
+            )
+        match told[asked.system]:
+            case str() as trouble:
+                done.append(Asked(rule, asked.system, None, (f"{rule} was not attested: {trouble}",)))
+            case settings:
+                done.append(_recorded(store, asked, zone, bound[0].connector.name, settings, clock()))
+    return tuple(done)
+
+
+def _told(bound: list[BoundTarget], retry: Retry, sleep: Callable[[float], None]) -> dict[str, str] | str:
+    """The settings of one system, or why they are not known. What two data sets tell differently is not known."""
+    found: dict[str, str] = {}
+    try:
+        for one in bound:
+            for setting in patiently(partial(_ask, one), retry, sleep):
+                if found.setdefault(setting.name, setting.value) != setting.value:
+                    return f"{one.target.system} tells {setting.name} in two ways; mend what its data sets point at."
+    except (ConnectorError, ConfigurationError) as error:
+        return str(error)
+    return found or f"{bound[0].target.system} told none of its settings."
+
+
+def _ask(bound: BoundTarget) -> tuple[Setting, ...]:
+    with bound.attestor() as attestor:
+        return tuple(attestor.attest())
+
+
+def _recorded(store: Store, asked: Attested, zone: str, connector: str, told: Mapping[str, str], now: datetime) -> Asked:
+    missed = unmet(asked.expect, told)
+    result = AttestationResult.NOT_MET if missed else AttestationResult.MET
+    relevant = {name: (expected, told.get(name)) for name, expected in sorted(asked.expect.items())}
+    digest = hashlib.sha256(json.dumps(relevant, separators=(",", ":")).encode()).hexdigest()
+    expires = later_by(now, asked.every, zone)
+    made = Attestation(
+        asked.id,
+        result,
+        f"sha256-{digest}",
+        f"{BY}{connector}",
+        now,
+        expires if isinstance(expires, datetime) else now,
+    )
+    if _is_news(store, made):
+        mark = store.attestation_mark(made)
+        fields = {"subject": f"attestation {asked.id}", "digest": mark, "decision": result.value, "by": made.by}
+        store.attest(made, Entry("approval", now, fields))
+    return Asked(asked.id, asked.system, result, tuple(_misses(asked, name, told.get(name)) for name in missed))
+
+
+def _is_news(store: Store, made: Attestation) -> bool:
+    last = next((one for one in store.attestations() if one.rule == made.rule), None)
+    if last is None or (last.result, last.reference, last.by) != (made.result, made.reference, made.by):
+        return True
+    return made.at - last.at >= AGAIN_AFTER or last.expires <= made.at
+
+
+def _misses(asked: Attested, name: str, value: str | None) -> str:
+    have = "does not tell it" if value is None else f"tells {value}" if is_plain(value) else "tells something else"
+    return f"{asked.id} is not met: {name} should be {asked.expect[name]}, and {asked.system} {have}."
