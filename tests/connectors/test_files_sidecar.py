@@ -521,6 +521,7 @@ FILES = {"include": ["*"], "record": "file"}
         ({"source": {"from": "sidecar", "dates": {}}}, "at least 1 item"),
         ({"source": SOURCE, "record": "line"}, "records of lines need source"),
         ({"source": SOURCE, "date": "issued_on"}, "leave out date"),
+        ({"source": SOURCE, "identity": "mtime"}, "say identity: key"),
         ({"source": {**SOURCE, "dates": {"Issued": "/x"}}}, "must be a word"),
         ({"source": {**SOURCE, "dates": {"it": "issued_on"}}}, "JSON pointer"),
         ({"source": {**SOURCE, "dates": {"it": ""}}}, "JSON pointer"),
