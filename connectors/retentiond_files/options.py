@@ -155,6 +155,8 @@ class FilesOptions(TargetOptions):
             raise ValueError("when_empty is about lines; say record: line, or leave it out")
         if isinstance(self.source, Sidecar) and self.date:
             raise ValueError("a sidecar tells several dates; name them in source.dates, and leave out date")
+        if isinstance(self.source, Sidecar) and self.identity == "mtime":
+            raise ValueError("a sidecar may outlive its document, which alone has the mtime; say identity: key, or leave it out")
         return self
 
     @property
