@@ -28,3 +28,16 @@ def test_one_plan_and_one_run_keep_every_promise_of_the_notice(balanced_bytes: C
     office.run("run")
     assert balanced_bytes.fates() == balanced_bytes.expected
     office.run("audit", "verify")
+    live = {one["system"]: one for one in office.json("systems", "--live", status=1)["systems"]}
+    assert set(live) == set(balanced_bytes.settings["systems"])
+    for one in live.values():
+        assert one["holder"], "nobody says whose it is"
+        assert all(data["reachable"] and all(act["ready"] for act in data["permitted"]) for data in one["datasets"])
+    (cdn,) = live["bunny-pull-zone"]["attestations"]
+    assert (cdn["good"], cdn["by"]) == (True, "connector:rest")
+    assert [one["name"] for one in live["openai"]["datasets"][0]["copies"]] == ["logs against abuse"]
+    (task,) = (one for one in office.json("task", "list")["tasks"] if one["system"] == "finom")
+    office.run("task", "done", "finom/copies", task["key"], "--evidence", "letter-7", "--by", "staff-2")
+    again = office.json("run")
+    assert [step["rule"] for step in again["steps"] if any(step["outcomes"].values())] == ["pay.finom-copies"]
+    assert balanced_bytes.fates() == balanced_bytes.expected

@@ -41,7 +41,7 @@ def _ask(settings: Settings, workplace: Workplace, *, json: bool) -> bool:
     with existing_store(settings) as store:
         made = store.attestations() if store else []
     told = []
-    for one in survey(workplace, made, now):
+    for one in survey(workplace, made, now, utc_now):
         told.append(one)
         if not json:
             say(live_text(one, now))
