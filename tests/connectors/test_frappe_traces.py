@@ -147,7 +147,7 @@ def test_the_reader_still_tells_a_record_whose_copy_lies_in_the_trash(crm: Crm) 
     assert LEAD not in json.dumps(crm.site.tables["Deleted Document"])
 
 
-@pytest.mark.parametrize("cut", range(0, 60, 4))
+@pytest.mark.parametrize("cut", (0, 3, 6, 7, 13, 20, 27, 34, 41, 48, 55))
 def test_a_delete_that_was_cut_short_is_found_again_and_completed(crm: Crm, cut: int) -> None:
     bench = crm.using(parts=["deals", "contacts", "organizations"])
     crm.converted()
