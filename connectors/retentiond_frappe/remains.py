@@ -58,9 +58,8 @@ def pointing(site: Site, places: Iterable[tuple[str, str, str]], nodes: Iterable
     for place, kind, field in places if wanted else ():
         kept = [["global_unsubscribe", "=", 0]] if place == "Email Unsubscribe" else []  # an objection has to stay
         try:
-            for row in site.of(place, [kind, field], field, names, [[kind, "in", kinds], *kept]):
-                if (node := (str(row[kind]), str(row[field]))) in wanted:
-                    found.append((node, place, row))
+            rows = list(site.of(place, [kind, field], field, names, [[kind, "in", kinds], *kept]))
+            found += [(node, place, row) for row in rows if (node := (str(row[kind]), str(row[field]))) in wanted]
         except NoSuchDocType:
             continue
     return found
