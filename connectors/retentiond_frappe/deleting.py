@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from retentiond.connector import Answer, ConnectorError, Deleter, How, OutcomeUnknownError, RecordRef, Target
 from retentiond_frappe.kept import claimed
 from retentiond_frappe.options import FrappeConnection, FrappeOptions
-from retentiond_frappe.parts import blocked, parts_of
+from retentiond_frappe.parts import blocked, notes_left, parts_of
 from retentiond_frappe.patience import Patience
 from retentiond_frappe.purging import Item, Purge
 from retentiond_frappe.records import Dataset, Found
@@ -94,6 +94,7 @@ class FrappeDeleter(Deleter):
                 mails = mails_of(site, [one for one in item.found.ref.subjects if one.kind == "email"])
                 hung = gather(site, mails)
                 item.nodes += [one for node in mails if node not in item.nodes for one in (*hung[node], node)]
+            item.nodes += [note for note in notes_left(site, [item.root, *item.nodes, *mine]) if note not in item.nodes]
             item.nodes += mine
             if not item.found.trash and blocked(site, item.root, item.nodes):
                 answers[item.number] = Answer.failed("referenced")
@@ -141,7 +142,8 @@ class FrappeDeleter(Deleter):
                     left.append(node)
                     code = refused.code
             if len(left) == len(pending):
-                return Answer.failed(code)
+                # Who may not write to an e-mail may not take its files either; with the e-mail they go, and are looked for again.
+                return None if all(doctype == "File" for doctype, _ in left) else Answer.failed(code)
             pending = left
         return None
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from retentiond_frappe.options import FrappeOptions
-from retentiond_frappe.remains import Node, like
+from retentiond_frappe.remains import Node, like, loose_notes, points_into
 from retentiond_frappe.site import NoSuchDocType, Row, Site
 from retentiond_frappe.trash import read
 
@@ -80,6 +80,13 @@ def _thrown_deals(site: Site, lead: str) -> list[Row]:
             }
             found.append(told | {"contacts": [one for one in people if one]})
     return found
+
+
+def notes_left(site: Site, nodes: Sequence[Node]) -> list[Node]:
+    """Notes of calls on these records that we ourselves have deleted, when a delete was cut short between call and note."""
+    some = [["deleted_doctype", "=", "CRM Call Log"], ["owner", "=", site.user()]]
+    calls = [read(row["data"]) for row in site.rows("Deleted Document", ["data"], some)]
+    return loose_notes(site, [str(call["note"]) for call in calls if call.get("note") and points_into(call, nodes)])
 
 
 def blocked(site: Site, root: Node, going: Sequence[Node]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from retentiond.connector import Subject, subject
@@ -53,18 +52,16 @@ def see_satellites(site: Site) -> list[str]:
 
 def pointing(site: Site, places: Iterable[tuple[str, str, str]], nodes: Iterable[Node]) -> list[tuple[Node, str, Row]]:
     """What points at one of the nodes: the node, the DocType and the row of what points there."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for doctype, name in nodes:
-        names[doctype].append(name)
-    found = []
-    for place, kind, field in places:
-        for doctype, some in names.items():
-            try:
-                kept = [["global_unsubscribe", "=", 0]] if place == "Email Unsubscribe" else []  # an objection has to stay
-                rows = site.of(place, [field], field, some, [[kind, "=", doctype], *kept])
-                found += [((doctype, str(row[field])), place, row) for row in rows if str(row[field]) in set(some)]
-            except NoSuchDocType:
-                break
+    wanted = set(nodes)
+    kinds, names = sorted({doctype for doctype, _ in wanted}), sorted({name for _, name in wanted})
+    found: list[tuple[Node, str, Row]] = []
+    for place, kind, field in places if wanted else ():
+        kept = [["global_unsubscribe", "=", 0]] if place == "Email Unsubscribe" else []  # an objection has to stay
+        try:
+            rows = list(site.of(place, [kind, field], field, names, [[kind, "in", kinds], *kept]))
+            found += [(node, place, row) for row in rows if (node := (str(row[kind]), str(row[field]))) in wanted]
+        except NoSuchDocType:
+            continue
     return found
 
 
@@ -100,13 +97,17 @@ def gather(site: Site, roots: Sequence[Node]) -> dict[Node, list[Node]]:
 def _notes_of_calls(site: Site, whose: dict[Node, Node], level: Sequence[Node]) -> list[Node]:
     """A call names its note; the note does not name the record, and would be left behind with what was said."""
     calls = [name for doctype, name in level if doctype == "CRM Call Log"]
-    found: list[Node] = []
-    for call in site.of("CRM Call Log", ["note"], "name", calls) if calls else ():
-        note = ("FCRM Note", str(call["note"] or ""))
-        if note[1] and note not in whose:
-            whose[note] = whose["CRM Call Log", str(call["name"])]
-            found.append(note)
+    rows = site.of("CRM Call Log", ["note"], "name", calls) if calls else ()
+    notes = {str(call["note"]): whose["CRM Call Log", str(call["name"])] for call in rows if call["note"]}
+    found = [note for note in loose_notes(site, list(notes)) if note not in whose]
+    whose |= {note: notes[note[1]] for note in found}
     return found
+
+
+def loose_notes(site: Site, names: Sequence[str]) -> list[Node]:
+    """Those of the notes that are there and hang on nothing themselves."""
+    rows = site.of("FCRM Note", ["reference_docname"], "name", names) if names else ()
+    return [("FCRM Note", str(row["name"])) for row in rows if not row["reference_docname"]]
 
 
 def _linked_calls(site: Site, whose: dict[Node, Node], level: Sequence[Node]) -> list[Node]:
@@ -159,4 +160,15 @@ def like(name: str) -> str:
     return "%" + "".join(letter if letter.isascii() and (letter.isalnum() or letter in " .@-") else "%" for letter in name) + "%"
 
 
-__all__ = ["CHUNK", "from_or_to", "gather", "like", "mails_of", "pointing", "points_into", "remaining", "see_satellites"]
+__all__ = [
+    "CHUNK",
+    "from_or_to",
+    "gather",
+    "like",
+    "loose_notes",
+    "mails_of",
+    "pointing",
+    "points_into",
+    "remaining",
+    "see_satellites",
+]

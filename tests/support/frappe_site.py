@@ -244,6 +244,8 @@ class FrappeSite:
                 raise Stop(404, "DoesNotExistError")  # the right to read follows from a record that is gone
             return 200, {"data": {field: value for field, value in row.items() if value is not None}}
         self._allowed(doctype, "write" if method == "PUT" else "delete", token)
+        if method == "DELETE" and doctype == "File" and row["attached_to_doctype"]:
+            self._allowed(str(row["attached_to_doctype"]), "write", token)
         if method == "DELETE":
             self.remove(doctype, name, self.users[token])
             return 202, {"data": "ok"}
