@@ -82,6 +82,8 @@ class FrappeDeleter(Deleter):
         whose = {node: item.root for item in alive for node in parts[item.root[1]] or ()}
         going = gather(site, [*(item.root for item in items), *whose])
         for item in items:
+            if item.found.trash and item.root[1] in live:  # what hangs on this name now is a stranger's
+                going[item.root] = []
             mine = parts.get(item.root[1], [])
             if mine is None:
                 answers[item.number] = Answer.failed("referenced")
@@ -99,7 +101,7 @@ class FrappeDeleter(Deleter):
     def _take(self, item: Item) -> Answer | None:
         """Delete the record and what hangs on it; None where that is done, and only copies are left."""
         if item.found.trash:
-            return Answer.changed() if item.restored else self._strip(item)
+            return Answer.changed() if item.found.restored else self._strip(item)
         if answer := self._strip(item):
             return answer
         live, _ = lookup(self._site, self._dataset, [item.found.ref.key])
@@ -136,9 +138,14 @@ class FrappeDeleter(Deleter):
 
     def _finish(self, purge: Purge, done: Sequence[Item], answers: dict[int, Answer]) -> None:
         """Wait for the worker, then take away every copy; a record of which one is left is not told as done."""
-        nodes = [node for item in done for node in (item.root, *item.nodes)]
+        nodes = {node for item in done for node in (item.root, *item.nodes)}
+
+        def settled() -> bool:
+            strangers = {item.root for item in done if item.root[1] in purge.strangers(done)}
+            return not pointing(self._site, SWEPT, nodes - strangers)
+
         try:
-            self._patience.until(lambda: not pointing(self._site, SWEPT, nodes), self._dataset.connection.settle_seconds)
+            self._patience.until(settled, self._dataset.connection.settle_seconds)
             codes = purge.purge(done)
         except OutcomeUnknownError:
             raise

@@ -95,8 +95,10 @@ def blocked(site: Site, root: Node, going: Sequence[Node]) -> bool:
     return not set(linked) <= {*going, root}
 
 
-def parts_in(data: Row, options: FrappeOptions, lead: str) -> list[Node]:
-    """The parts that a deal of this lead in the trash names, so that a delete that was cut short is completed."""
+def named_in(data: Row, options: FrappeOptions, lead: str) -> list[Node]:
+    """What a copy in the trash names that goes with it: the parts of a deal of this lead, the note of a call."""
+    if data.get("doctype") == "CRM Call Log" and data.get("note"):
+        return [("FCRM Note", str(data["note"]))]
     if data.get("doctype") != DEAL or str(data.get("lead")) != lead:
         return []
     rows = [row for row in data.get("contacts") or [] if isinstance(row, dict)]

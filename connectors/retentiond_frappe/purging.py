@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from retentiond.connector import ConnectorError
-from retentiond_frappe.parts import parts_in
+from retentiond.connector import ConnectorError, Subject
+from retentiond_frappe.parts import named_in
 from retentiond_frappe.records import Dataset, Found
-from retentiond_frappe.remains import COMMENT, HISTORY, SATELLITES, Node, like, pointing, points_into
+from retentiond_frappe.remains import COMMENT, HISTORY, SATELLITES, Node, from_or_to, like, pointing, points_into
 from retentiond_frappe.site import CHUNK, Gone, Refused, Row, Site
 from retentiond_frappe.trash import TRASH, read
+
+MAIL = "Communication"
 
 EARLIER = timedelta(minutes=10)
 """By so much the search for our own traces begins before we did: clocks differ."""
@@ -26,7 +28,8 @@ class Item:
     found: Found
     nodes: list[Node] = field(default_factory=list)
     """What hangs on it, in the order in which it can be deleted."""
-    restored: bool = False
+    stranger: str | None = None
+    """Since when another record has its name; None where none has."""
 
 
 class Purge:
@@ -41,17 +44,20 @@ class Purge:
             )
         self._since = site.wall(began, -EARLIER)
         self._user = site.user()
+        self._users = list(dict.fromkeys([self._user, second.user()]))
 
     def purge(self, done: Sequence[Item]) -> dict[int, str]:
         """Take away all that is left; by number, why something of a record is left."""
         codes: dict[int, str] = {}
-        strangers = self._strangers(done)
+        strangers = self.strangers(done)
+        for item in done:
+            item.stranger = strangers.get(item.root[1])
         own = self._own()
         copies = {item.number: self._copies(item, own, deep=True) for item in done}
         for item in done:
-            deleted = [(str(row["deleted_doctype"]), str(row["deleted_name"])) for row in copies[item.number]]
+            deleted = [_node(row) for row in copies[item.number]]
             item.nodes += [node for node in dict.fromkeys(deleted) if node != item.root and node not in item.nodes]
-            codes |= self._traces(item, strangers.get(item.root[1]))
+            codes |= self._traces(item)
         for item in self._left([item for item in done if item.number not in codes]):
             codes[item.number] = "not-done"
         own = self._own()
@@ -59,8 +65,7 @@ class Purge:
             if item.number in codes:
                 continue
             found = {str(row["name"]): row for row in (*copies[item.number], *self._copies(item, own, deep=False))}
-            last = [row for row in found.values() if self._is_root(item, row)]
-            for row in [*(row for row in found.values() if not self._is_root(item, row)), *last]:
+            for row in self._ordered(item, list(found.values())):
                 if code := self._remove(self._site, TRASH, str(row["name"])):
                     codes[item.number] = code
                     break
@@ -68,7 +73,7 @@ class Purge:
 
     def history(self, item: Item) -> str | None:
         """Take away the history of a record that stays, its comments and the copies of them; why not all of it went."""
-        if codes := self._traces(item, None):
+        if codes := self._traces(item):
             return codes[item.number]
         own = self._own()
         for row in self._copies(item, own, deep=True):
@@ -77,19 +82,19 @@ class Purge:
         return None
 
     def _own(self) -> list[Row]:
-        return self._read([["owner", "=", self._user], ["creation", ">=", self._since]])
+        return self._read([["owner", "in", self._users], ["creation", ">=", self._since]])
 
-    def _strangers(self, done: Sequence[Item]) -> dict[str, str]:
+    def strangers(self, done: Sequence[Item]) -> dict[str, str]:
         """Records that have got the name of one of ours in the meantime, and since when they are there."""
         doctype = self._dataset.options.doctype
         names = [item.root[1] for item in done]
         return {str(row["name"]): str(row["creation"]) for row in self._site.of(doctype, [], "name", names)}
 
-    def _traces(self, item: Item, stranger: str | None) -> dict[int, str]:
+    def _traces(self, item: Item) -> dict[int, str]:
         """Remove history and comments of the record and of what hung on it; those of a stranger under its name stay."""
         places = [(HISTORY, "ref_doctype", "docname"), (COMMENT, "reference_doctype", "reference_name")]
         nodes = list(dict.fromkeys([item.root, *item.nodes]))
-        found = [(place, row) for node, place, row in pointing(self._site, places, nodes) if _older(row, node, item, stranger)]
+        found = [(place, row) for node, place, row in pointing(self._site, places, nodes) if _older(row, node, item)]
         titles = [f"{doctype} {name}" for doctype, name in nodes]
         for start in range(0, len(titles), CHUNK):
             some = [["comment_type", "=", "Deleted"], ["subject", "in", titles[start : start + CHUNK]]]
@@ -106,12 +111,7 @@ class Purge:
         """Those of which something is left, by another look."""
         whose = {node: item for item in done for node in (item.root, *item.nodes)}
         places = [*SATELLITES, (HISTORY, "ref_doctype", "docname")]
-        strangers = self._strangers(done)
-        return [
-            whose[node]
-            for node, place, row in pointing(self._site, places, whose)
-            if _older(row, node, whose[node], strangers.get(node[1])) and (place != COMMENT or row["name"])
-        ]
+        return [whose[node] for node, _, row in pointing(self._site, places, whose) if _older(row, node, whose[node])]
 
     def _copies(self, item: Item, own: Sequence[Row], *, deep: bool) -> list[Row]:
         """The copies in the trash of the record, of what hung on it and on that; `deep` asks for older ones, too."""
@@ -123,6 +123,10 @@ class Purge:
         names = [name for _, name in nodes] if deep else []
         for start in range(0, len(names), CHUNK):
             older += self._read([["deleted_name", "in", names[start : start + CHUNK]]])
+        for person in self._persons(item) if deep else ():
+            older += self._read(
+                [["deleted_doctype", "=", MAIL], ["owner", "=", self._user], ["data", "like", f"%{person.value}%"]]
+            )
         while fresh:
             for node in fresh if deep else ():
                 older += self._read([["data", "like", like(node[1])]])
@@ -133,11 +137,11 @@ class Purge:
             while grown:
                 grown = False
                 for row in candidates:
-                    node = (str(row["deleted_doctype"]), str(row["deleted_name"]))
+                    node = _node(row)
                     if str(row["name"]) in found or not self._belongs(item, nodes, node, row):
                         continue
                     found[str(row["name"])] = row
-                    for new in (node, *self._gone(parts_in(row["data"], self._dataset.options, item.root[1]))):
+                    for new in (node, *self._gone(named_in(row["data"], self._dataset.options, item.root[1]))):
                         if new not in nodes:
                             nodes.append(new)
                             grown = True
@@ -152,11 +156,37 @@ class Purge:
         """By its name alone only what we ourselves have deleted: somebody else's may be a namesake's."""
         if node == item.root:
             return (str(row["data"].get("creation") or ""),) == item.found.ref.identity
-        return (node in nodes and row["owner"] == self._user) or points_into(row["data"], nodes)
+        if node in nodes and row["owner"] == self._user:
+            return True
+        if node[0] == MAIL and row["owner"] == self._user and from_or_to(row["data"], self._persons(item)):
+            return True
+        mine = nodes if item.stranger is None or str(row["data"].get("creation")) < item.stranger else nodes[1:]
+        return points_into(row["data"], mine)
+
+    def _persons(self, item: Item) -> set[Subject]:
+        """Whose e-mails go with the record though they hang on none."""
+        return {one for one in item.found.ref.subjects if one.kind == "email" and self._dataset.options.mail_by_address}
+
+    def _ordered(self, item: Item, rows: list[Row]) -> list[Row]:
+        """The copies in an order in which each goes before the one that tells where it belongs; the record's own is the last.
+
+        However a delete is cut short, what is left can be found from the copies that are left.
+        """
+        ordered = [row for row in rows if self._is_root(item, row)]
+        known, rest = [item.root], [row for row in rows if not self._is_root(item, row)]
+        while rest:
+            mails = [row for row in rest if _node(row)[0] == MAIL and from_or_to(row["data"], self._persons(item))]
+            near = [row for row in rest if row in mails or _node(row) in known or points_into(row["data"], known)]
+            if not near:
+                break
+            ordered += near
+            known += [new for row in near for new in (_node(row), *named_in(row["data"], self._dataset.options, item.root[1]))]
+            rest = [row for row in rest if row not in near]
+        return [*rest, *reversed(ordered)]
 
     @staticmethod
     def _is_root(item: Item, row: Row) -> bool:
-        return (str(row["deleted_doctype"]), str(row["deleted_name"])) == item.root
+        return _node(row) == item.root
 
     def _read(self, filters: Sequence[Sequence[object]]) -> list[Row]:
         rows = self._site.rows(TRASH, ["deleted_doctype", "deleted_name", "data", "owner"], filters)
@@ -173,6 +203,11 @@ class Purge:
         return None
 
 
-def _older(row: Row, node: Node, item: Item, stranger: str | None) -> bool:
+def _node(row: Row) -> Node:
+    """What a copy in the trash is one of."""
+    return (str(row["deleted_doctype"]), str(row["deleted_name"]))
+
+
+def _older(row: Row, node: Node, item: Item) -> bool:
     """Whether what points at a name means our record, and not a stranger who has its name now."""
-    return node != item.root or stranger is None or str(row["creation"]) < stranger
+    return node != item.root or item.stranger is None or str(row["creation"]) < item.stranger

@@ -78,6 +78,8 @@ class Found:
     """Digest over what its own row tells: what is compared once more when its parts are gone already."""
     trash: tuple[str, ...] = ()
     """The Deleted Documents that hold it, where it is no record any more but a copy that one call brings back."""
+    restored: bool = False
+    """True where somebody has brought it back, under another name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from retentiond.connector import Subject, subject
 from retentiond_frappe.addresses import addresses
@@ -13,6 +13,7 @@ Node = tuple[str, str]
 """A DocType and the name of one record of it."""
 
 HISTORY, COMMENT = "Version", "Comment"
+LETTERHEAD = ("sender", "recipients", "cc", "bcc")
 
 SATELLITES = (
     ("CRM Notification", "reference_doctype", "reference_name"),
@@ -59,7 +60,8 @@ def pointing(site: Site, places: Iterable[tuple[str, str, str]], nodes: Iterable
     for place, kind, field in places:
         for doctype, some in names.items():
             try:
-                rows = site.of(place, [field], field, some, [[kind, "=", doctype]])
+                kept = [["global_unsubscribe", "=", 0]] if place == "Email Unsubscribe" else []  # an objection has to stay
+                rows = site.of(place, [field], field, some, [[kind, "=", doctype], *kept])
                 found += [((doctype, str(row[field])), place, row) for row in rows if str(row[field]) in set(some)]
             except NoSuchDocType:
                 break
@@ -130,19 +132,23 @@ def mails_of(site: Site, persons: Iterable[Subject]) -> list[Node]:
     """E-mails that hang on no record and are from or to exactly one of these persons."""
     found = []
     for person in persons:
-        text = f"%{person.value}%"
-        either = [[field, "like", text] for field in ("sender", "recipients", "cc", "bcc")]
-        fields = ["sender", "recipients", "cc", "bcc", "reference_name"]
-        for row in site.rows("Communication", fields, [["reference_name", "is", "not set"]], either):
-            named = {subject("email", one) for field in fields[:4] for one in addresses(row[field])}
-            if person in named and not row["reference_name"]:
-                found.append(("Communication", str(row["name"])))
+        either = [[field, "like", f"%{person.value}%"] for field in LETTERHEAD]
+        rows = site.rows("Communication", [*LETTERHEAD, "reference_name"], [["reference_name", "is", "not set"]], either)
+        found += [("Communication", str(row["name"])) for row in rows if from_or_to(row, {person})]
     return found
+
+
+def from_or_to(mail: Row, persons: Collection[Subject]) -> bool:
+    """Whether an e-mail hangs on no record, and is from or to exactly one of these persons."""
+    named = {subject("email", one) for field in LETTERHEAD for one in addresses(mail.get(field))}
+    return not mail.get("reference_name") and not named.isdisjoint(persons)
 
 
 def points_into(data: Row, nodes: Iterable[Node]) -> bool:
     """Whether a copy in the trash is of something that hung on one of the nodes, or tells of its going."""
     wanted = set(nodes)
+    if data.get("doctype") == "CRM Deal" and ("CRM Lead", str(data.get("lead"))) in wanted:
+        return True
     if any((str(data.get(kind)), str(data.get(name))) in wanted for kind, name in POINTERS):
         return True
     return data.get("doctype") == COMMENT and str(data.get("subject") or "") in {f"{doctype} {name}" for doctype, name in wanted}
@@ -153,4 +159,4 @@ def like(name: str) -> str:
     return "%" + "".join(letter if letter.isascii() and (letter.isalnum() or letter in " .@-") else "%" for letter in name) + "%"
 
 
-__all__ = ["CHUNK", "gather", "like", "mails_of", "pointing", "points_into", "remaining", "see_satellites"]
+__all__ = ["CHUNK", "from_or_to", "gather", "like", "mails_of", "pointing", "points_into", "remaining", "see_satellites"]

@@ -80,21 +80,21 @@ def trash(site: Site, dataset: Dataset, filters: Sequence[Sequence[object]]) -> 
 
 def _thrown(site: Site, dataset: Dataset, thrown: dict[tuple[str, str], list[Row]], *, every: bool = False) -> Iterator[Found]:
     identifiers: dict[str, list[tuple[str, object]]] = {}
-    rows, copies = [], []
+    rows, copies = [], list(thrown.values())
     for (name, _), some in thrown.items():
         data = some[-1]["data"]
         row = {field: data.get(field) for field in ["creation", *dataset.fields()]} | {"name": name}
         tables = [(table, one) for table in dataset.tables() for one in data.get(table) or [] if isinstance(one, dict)]
         identifiers[name] = [(table, one.get(TABLES[table][1])) for table, one in tables]
         rows.append(row)
-        copies.append(tuple(str(one["name"]) for one in some))
     for start in range(0, len(rows), CHUNK):
         some_rows = rows[start : start + CHUNK]
         for found, mine in zip(
             _made(site, dataset, some_rows, identifiers, every=True), copies[start : start + CHUNK], strict=True
         ):
-            if every or dataset.holds(found.row):
-                yield replace(found, trash=mine)
+            restored = any(one["restored"] for one in mine)
+            if every or (dataset.holds(found.row) and not restored):
+                yield replace(found, trash=tuple(str(one["name"]) for one in mine), restored=restored)
 
 
 def _made(

@@ -6,17 +6,18 @@ import gzip
 import imaplib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from ruamel.yaml import YAML
 from support.dovecot import PASSWORD, Dovecot
+from support.frappe_site import FrappeSite
 from support.program import Office
 from support.services import Server, fresh_postgresql
 from support.vendors import bunny, formbricks, meetergo, openai
@@ -68,15 +69,10 @@ class Servers:
 def company(folder: Path, servers: Servers) -> Iterator[Company]:
     """The company, with all its systems running."""
     settings = YAML(typ="safe").load((ROOT / "deploy/balanced-bytes/retentiond.yaml").read_text(encoding="utf-8"))
-    policies = folder / "policies"
-    shutil.copytree(ROOT / "policies/balanced-bytes", policies)
-    if "crm" not in settings["systems"]:
-        (policies / "crm.yaml").unlink()
-        (policies / "campaigns.yaml").unlink()
-    settings |= {"policies": str(policies), "state": str(folder / "state")}
+    settings |= {"policies": str(ROOT / "policies/balanced-bytes"), "state": str(folder / "state")}
     made = Company(Office(folder), settings)
     with ExitStack() as stack:
-        for start in (web, archive, databases, mailbox, vendors, by_hand):
+        for start in (web, archive, databases, mailbox, vendors, customer_relations, by_hand):
             stack.enter_context(start(made, folder, servers))
         made.write()
         yield made
@@ -527,6 +523,99 @@ def _secret(folder: Path, name: str, text: str) -> dict[str, str]:
 
 def _there(there: object) -> str:
     return "whole" if there else "gone"
+
+
+# -------------------------------------------------------------------------------------------------------------- crm
+
+LEAD, CUSTOMER = "CRM Lead", "CRM Organization"
+
+LEADS: dict[str, tuple[datetime, str, str]] = {
+    "silent-old": (NOW - timedelta(days=700), "Sent", "gone"),
+    "silent-young": (NOW - timedelta(days=100), "Sent", "whole"),
+    "active-old": (NOW - timedelta(days=2000), "Received", "gone"),
+    "active-in-review": (NOW - timedelta(days=780), "Received", "blocked"),
+    "active-young": (NOW - timedelta(days=100), "Received", "whole"),
+    **{f"of-the-crowd-{number}": (NOW - timedelta(days=50), ("Sent", "Received")[number % 2], "whole") for number in range(20)},
+}
+"""Each lead: the last mail, its direction, and what has to become of it."""
+
+CUSTOMERS: dict[str, tuple[date | None, int, str]] = {
+    "left long ago": (LONG_AGO, 1, "gone"),
+    "left, nothing archived": (LONG_AGO, 0, "blocked"),
+    "left last year": (LAST_YEAR, 1, "blocked"),
+    "is there": (None, 0, "whole"),
+    **{f"of-the-crowd-{number}": (None, 0, "whole") for number in range(2 * CROWD)},
+}
+"""Each customer: when the relationship ended, whether the documents are archived, and what has to become of it."""
+
+PROOFS: dict[str, tuple[str, datetime | None, datetime, str]] = {
+    "withdrawn long ago": ("email", NOW - timedelta(days=1900), NOW - timedelta(days=1900), "gone"),
+    "withdrawn lately": ("email", NOW - timedelta(days=30), NOW - timedelta(days=60), "blocked"),
+    "in use": ("email", None, NOW - timedelta(days=3), "whole"),
+    "phone, unused for long": ("phone", None, NOW - timedelta(days=2200), "gone"),
+    "phone, in use": ("phone", None, NOW - timedelta(days=3), "whole"),
+    **{
+        f"of-the-crowd-{number}": (("email", "phone")[number % 2], None, NOW - timedelta(days=3), "whole")
+        for number in range(2 * CROWD)
+    },
+}
+"""Each proof of a consent: channel, withdrawal, last use, and what has to become of it."""
+
+
+@contextmanager
+def customer_relations(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
+    """The CRM: a fake that behaves as a real site was seen to."""
+    site = FrappeSite()
+    zone = ZoneInfo(site.zone)
+
+    def local(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.astimezone(zone).replace(tzinfo=None).isoformat(" ")
+
+    for name, (moment, way, _) in LEADS.items():
+        site.put(LEAD, name, first_name=f"marker {name}", email=f"{name}@example.org", converted=0, custom_blocked=0)
+        site.put("Comment", None, content=f"marker {name}", reference_doctype=LEAD, reference_name=name)
+        site.put(
+            "Communication",
+            f"mail of {name}",
+            sender=f"{name}@example.org",
+            content=f"marker {name}",
+            sent_or_received=way,
+            communication_date=local(moment),
+            reference_doctype=LEAD,
+            reference_name=name,
+        )
+    for name, (ended, archived, _) in CUSTOMERS.items():
+        told: dict[str, Any] = {
+            "custom_ended_on": ended.isoformat() if ended else None,
+            "custom_archived": archived,
+            "custom_blocked": 0,
+        }
+        site.put(CUSTOMER, name, organization_name=name, **told)
+    for name, (channel, withdrawn, used, _) in PROOFS.items():
+        times: dict[str, Any] = {"withdrawn_at": local(withdrawn), "last_used_at": local(used), "granted_at": local(used)}
+        site.put("Consent Proof", name, email=f"{name[:5]}@example.org", channel=channel, custom_blocked=0, **times)
+    with serving(site.answer) as url:
+        made.connect("crm", url=url, site="crm.localhost", key="manager", secret=_secret(folder, "crm", "s3cret"))
+        made.settings["systems"]["crm"]["connection"]["administrator"] = {
+            "key": "admin",
+            "secret": _secret(folder, "crm-administrator", "s3cret"),
+        }
+
+        def fate(doctype: str, name: str) -> str:
+            row = site.tables[doctype].get(name)
+            if row is None:
+                assert f'marker {name}"' not in site.texts(), "a copy of what was deleted is left"
+                return "gone"
+            return "blocked" if row["custom_blocked"] else "whole"
+
+        places: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
+            (LEAD, LEADS),
+            (CUSTOMER, CUSTOMERS),
+            ("Consent Proof", PROOFS),
+        )
+        made.truth["crm"] = lambda: {f"{doctype} {name}": fate(doctype, name) for doctype, told in places for name in told}
+        made.expected["crm"] = {f"{doctype} {name}": row[-1] for doctype, told in places for name, row in told.items()}
+        yield
 
 
 # --------------------------------------------------------------------------------------------------------- by hand

@@ -7,12 +7,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.workbench import START, Workbench
 
+from retentiond.daemon.service import _log_report
 from retentiond.engine.duties import Duties, duties_of
 from retentiond.engine.reviewing import attest
 from retentiond.engine.values import Asked
 from retentiond.errors import ConfigurationError, ConnectorError, TransientConnectorError
+from retentiond.logs.redaction import SAFE_FIELDS
 from retentiond.report.duties import duties_problems
 from retentiond.report.run import run_json, run_text
 from retentiond.store import Attestation, AttestationResult
@@ -224,3 +227,13 @@ def test_what_cannot_be_confirmed_is_refused(bench: Workbench, how: dict[str, ob
     with pytest.raises(ConfigurationError, match=words):
         by_hand(bench, **how)  # type: ignore[arg-type]
     assert made(bench) == []
+
+
+def test_the_journal_tells_every_answer_and_nothing_of_it_is_withheld(bench: Workbench) -> None:
+    bench.crm.settings["retention"] = "P9D"
+    with capture_logs() as told:
+        _log_report(bench.run())
+    (answer,) = [one for one in told if one["event"] == "attested"]
+    assert answer.keys() - {"event", "log_level"} <= SAFE_FIELDS
+    assert (answer["log_level"], answer["status"]) == ("warning", "not-met")
+    assert "retention should be at most P3D, and crm tells P9D" in answer["reason"]
