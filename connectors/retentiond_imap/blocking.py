@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retentiond.connector import Answer, Blocker, ConnectorError, How, OutcomeUnknownError, RecordRef, Target
-from retentiond_imap.acting import Batch, Patience, begun, look, same_folder
+from retentiond_imap.acting import Batch, Patience, barred, begun, look
 from retentiond_imap.layout import Layout
 from retentiond_imap.options import ImapConnection, ImapOptions
 from retentiond_imap.proton import LABELS
@@ -110,7 +110,7 @@ def _move(session: Session, dataset: Dataset, batch: Batch, *, aside: bool) -> s
     for folder, mine in folders.items():
         origin = next(place.origin for _, place in mine.values())
         to = batch.layout.aside(dataset.aside, origin) if aside else origin
-        if not _there(session, batch.layout, to, made) or not same_folder(session, folder, going):
+        if not _there(session, batch.layout, to, made) or barred(session, folder, going):
             refused |= {key for key, _ in mine.values()}
         elif not session.move(mine, to):
             # One of them may be what the server refuses: the others are not to wait for it.

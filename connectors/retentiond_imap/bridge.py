@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from retentiond.connector import Answer, How, OutcomeUnknownError
-from retentiond_imap.acting import Batch, Patience, begun, by_folder, same_folder
+from retentiond_imap.acting import Batch, Patience, barred, begun, by_folder
 from retentiond_imap.proton import LABELS, resolve
 from retentiond_imap.records import Dataset, Found, Key
 from retentiond_imap.session import Session
@@ -102,14 +102,14 @@ def _into_trash(bridge: Bridge) -> set[Key]:
     refused: set[Key] = set()
     moving = by_folder(going, lambda place: place.folder not in bridge.ends | bridge.views and not _is_label(place.folder))
     for folder, mine in moving.items():
-        if not same_folder(session, folder, going):
+        if barred(session, folder, going):
             refused |= set(mine.values())
         elif not session.move(mine, bridge.trash):
             # One of them may be what the server refuses: the others are not to wait for it.
             refused |= {mine[uid] for uid in session.left(sorted(mine)) if not session.move([uid], bridge.trash)}
     astray = {key: found for key, found in going.items() if not bridge.folders(found)}
     mine = by_folder(astray, lambda place: place.folder == bridge.whole).get(bridge.whole, {})
-    if mine and not same_folder(session, bridge.whole, astray):
+    if mine and barred(session, bridge.whole, astray):
         return refused | set(astray)
     if mine and not session.copy(mine, bridge.trash):
         refused |= {mine[uid] for uid in mine if not session.copy([uid], bridge.trash)}
@@ -121,7 +121,7 @@ def _labels_off(bridge: Bridge, going: Going) -> set[Key]:
     refused: set[Key] = set()
     for folder, mine in by_folder(going, lambda place: _is_label(place.folder)).items():
         if not (
-            same_folder(bridge.session, folder, going) and bridge.session.mark(mine, on=True) and bridge.session.expunge(mine)
+            barred(bridge.session, folder, going) is None and bridge.session.mark(mine, on=True) and bridge.session.expunge(mine)
         ):
             refused |= set(mine.values())
     return refused
@@ -132,7 +132,7 @@ def _stars_off(bridge: Bridge, going: Going) -> set[Key]:
     refused: set[Key] = set()
     starred = {key: found for key, found in going.items() if _starred(found)}
     for folder, mine in by_folder(starred, lambda place: place.folder in bridge.ends).items():
-        if not (same_folder(bridge.session, folder, starred) and bridge.session.mark(mine, "\\Flagged", on=False)):
+        if not (barred(bridge.session, folder, starred) is None and bridge.session.mark(mine, "\\Flagged", on=False)):
             refused |= set(mine.values())
     return refused
 
@@ -142,7 +142,7 @@ def _expunged(bridge: Bridge, going: Going) -> set[Key]:
     refused: set[Key] = set()
     unsure: set[Key] = set()
     for folder, mine in by_folder(going, lambda place: place.folder in bridge.ends).items():
-        if not same_folder(bridge.session, folder, going):
+        if barred(bridge.session, folder, going):
             refused |= set(mine.values())
             continue
         marked = bridge.session.mark(mine, on=True)
@@ -151,7 +151,7 @@ def _expunged(bridge: Bridge, going: Going) -> set[Key]:
     there = bridge.until({key: going[key] for key in unsure}, lambda _found: False) if unsure else {}
     for folder, mine in by_folder(there, lambda place: place.folder in bridge.ends).items():
         # Who did not mark it would find it marked, and somebody else's EXPUNGE would take it.
-        if same_folder(bridge.session, folder, there):
+        if barred(bridge.session, folder, there) is None:
             bridge.session.mark(mine, on=False)
     return refused | there.keys()
 

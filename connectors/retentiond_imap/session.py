@@ -96,7 +96,12 @@ class Session:
 
     def select(self, folder: str) -> int:
         """Open a folder for changes; its UIDVALIDITY. Raises `ConnectorError` (`forbidden`) where it is for reading only."""
-        return self._opened(folder, readonly=False)
+        try:
+            return self._opened(folder, readonly=False)
+        except ConnectorError:
+            # imaplib would raise the same again at every command, as long as it believes that the folder was to be changed.
+            self.client._imap.is_readonly = True  # noqa: SLF001 - see above
+            raise
 
     def _opened(self, folder: str, *, readonly: bool) -> int:
         with translated(self.where):

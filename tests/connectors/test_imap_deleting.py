@@ -268,6 +268,45 @@ def test_what_another_data_set_has_blocked_is_no_part_of_this_one(world: ImapWor
     assert [ref.key[:2] for ref in Bench(world).find()] == [("Archive", "<2@kit.example>")]
 
 
+@pytest.fixture
+def two(world: ImapWorld) -> ImapWorld:
+    """A message in each of two folders of the data set, Archive before INBOX in the order of work."""
+    world.truth.create("Archive")
+    world.options = {**world.options, "folders": ["INBOX", "Archive"]}
+    world.put(1, OLD)
+    put_raw(world, message(2, "Date: 1 Mar 2020 09:00:00 +0000"), folder="Archive")
+    return world
+
+
+@pytest.mark.parametrize("action", [DELETE, BLOCK])
+@pytest.mark.parametrize("closed", ["INBOX", "Archive"])
+def test_a_folder_that_refuses_stops_no_other(two: ImapWorld, dovecot: Dovecot, action: Action, closed: str) -> None:
+    bench = Bench(two)
+    refs = bench.find(awaiting=action)
+    acl = dovecot.folder / "homes" / two.user / "mail" / "mailboxes" / closed / "dbox-Mails" / "dovecot-acl"
+    acl.write_text(f"user={two.user} lr\n")
+    answers = {ref.key[0]: answer for ref, answer in zip(refs, bench.act(action, refs), strict=True)}
+    other = ({"INBOX", "Archive"} - {closed}).pop()
+    assert (answers[closed].said, answers[other].said) == (Answered.FAILED, Answered.DONE)
+    assert (sum(texts(two, closed).values()), sum(texts(two, other).values())) == (1, 0)
+
+
+@pytest.mark.parametrize("command", [rb"\S+ SELECT", rb"\S+ UID FETCH", rb"\S+ UID SEARCH"])
+def test_a_connection_that_breaks_after_the_first_folder_leaves_a_doubt(two: ImapWorld, command: bytes) -> None:
+    bench = Bench(two)
+    refs = bench.find()
+
+    def later(line: bytes) -> bool:
+        if b" UID EXPUNGE " in line:
+            two.wire.lose_answer(re.compile(command))
+        return False
+
+    two.wire.stumbles = later
+    with pytest.raises(OutcomeUnknownError):
+        bench.act(DELETE, refs)
+    assert sum(texts(two, "Archive").values()) == 0
+
+
 PLACES = ("INBOX", "Archive/2019", "Archive/2020", "Kept")
 
 
