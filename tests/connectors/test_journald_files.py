@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,5 +167,16 @@ def test_whatever_is_written_over_a_journal_it_is_read_or_torn(
 def test_a_file_that_ends_early_is_torn(size: int, tmp_path: Path) -> None:
     path = journal(tmp_path / "cut.journal", [NOON])
     os.truncate(path, size)
+    with path.open("rb") as file, pytest.raises(TornError):
+        read(file.fileno())
+
+
+def test_a_list_of_entries_that_leads_back_is_torn(tmp_path: Path) -> None:
+    """It is empty and names itself as the next one: the reader would go on for ever."""
+    path = journal(tmp_path / "loop.journal", [NOON, NOON + DAY])
+    content = bytearray(path.read_bytes())
+    (array,) = struct.unpack_from("<Q", content, 176)
+    struct.pack_into("<QQ", content, array + 8, 24, array)
+    path.write_bytes(content)
     with path.open("rb") as file, pytest.raises(TornError):
         read(file.fileno())

@@ -125,16 +125,6 @@ def test_a_date_in_a_key_is_read_as_it_stands_or_not_at_all(day: date, before: s
         assert read == day
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)), st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", "UTC"]))  # noqa: DTZ001 - wall time
-def test_what_a_key_leaves_open_is_taken_at_its_latest(local: datetime, zone: str) -> None:
-    fine = KeyPattern.parse("%Y%m%d%H%M%S").moment(local.strftime("%Y%m%d%H%M%S"), zone)
-    rough = KeyPattern.parse("%Y%m%d%H").moment(local.strftime("%Y%m%d%H"), zone)
-    assert isinstance(fine, datetime)
-    assert isinstance(rough, datetime)
-    assert fine.tzinfo is UTC
-    assert rough > fine or (rough - fine).total_seconds() > -3600
-
-
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
@@ -150,6 +140,25 @@ def test_what_a_key_leaves_open_is_taken_at_its_latest(local: datetime, zone: st
 )
 def test_metadata_is_a_date_only_where_it_says_all_of_it(text: str, moment: object) -> None:
     assert told(text) == moment
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "zone", "moment"),
+    [
+        ("*-%Y%m%d*", "a/call-20260101-20260202.wav", None, None),  # two readings
+        ("*%Y%m%d*", "a/call-0692026010112.wav", None, None),  # within a longer number
+        ("*-%Y%m%d.wav", "a/call-20260101-20260202.wav", None, date(2026, 2, 2)),
+        ("a/%Y/%m/*", "a/2026/02/call.wav", None, date(2026, 2, 28)),
+        ("a/%Y/%m/*", "b/2026/02/call.wav", None, None),
+        ("%Y%%%m", "2026%13", None, None),
+        ("%Y%m%dT%H*", "20260115T12.wav", "Europe/Berlin", datetime(2026, 1, 15, 11, 59, 59, 999_999, tzinfo=UTC)),
+        ("%Y%m%dT%H%M*", "20260115T1230.wav", "UTC", datetime(2026, 1, 15, 12, 30, 59, 999_999, tzinfo=UTC)),
+        ("%Y%m%dT%H%M%S*", "20261025T023000.wav", "Europe/Berlin", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("%Y*", "2026\nx", None, date(2026, 12, 31)),
+    ],
+)
+def test_a_key_tells_its_date_in_one_way_or_not_at_all(pattern: str, key: str, zone: str | None, moment: object) -> None:
+    assert KeyPattern.parse(pattern).moment(key, zone) == moment
 
 
 @pytest.mark.parametrize("pattern", ["%m-%d", "%Y-%d", "%Y %Y", "%q%Y", "%H"])

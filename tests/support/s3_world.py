@@ -39,6 +39,8 @@ class Door:
         """Told each request; True has it done, and breaks the connection."""
         self.answers: Callable[[str], bytes | None] = lambda _line: None
         """Told each request; a text is the answer."""
+        self.edits: Callable[[bytes], bytes] = lambda body: body
+        """Told the body of each answer; what it returns is sent."""
         self.conditions: list[str] = []
         """The conditions (If-Match) of what was asked for."""
 
@@ -48,6 +50,7 @@ class Door:
         self.refuses = lambda _line: None
         self.loses = lambda _line: False
         self.answers = lambda _line: None
+        self.edits = lambda body: body
         self.conditions = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -75,7 +78,7 @@ class Door:
             with suppress(OSError):
                 environ["werkzeug.socket"].shutdown(2)
             raise ConnectionError
-        return answer
+        return [self.edits(part) for part in answer]
 
 
 class _Quiet(WSGIRequestHandler):
