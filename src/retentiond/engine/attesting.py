@@ -26,6 +26,9 @@ from retentiond.store import Attestation, AttestationResult, Entry, Store
 AGAIN_AFTER = timedelta(hours=20)
 """An answer that is the same as before is recorded again after this time: one a day, however often runs are made."""
 
+Told = dict[Target, Mapping[str, str]]
+"""By data set, the settings that it told."""
+
 BY = "connector:"
 """What stands before the name of the connector that attested; a person's staff id has no colon."""
 
@@ -57,7 +60,7 @@ def attest_all(
     `clock` gives aware UTC. Raises `StateError` where the store cannot be written.
     """
     done: list[Asked] = []
-    told: dict[tuple[Target, ...], Mapping[str, str] | str] = {}
+    told: dict[tuple[Target, ...], Told | str] = {}
     for rule, (asked, zone) in sorted(attested(workplace, clock()).items()):
         bound = attestors(workplace, asked)
         if not bound:
@@ -77,17 +80,15 @@ def attest_all(
     return tuple(done)
 
 
-def _told(bound: Sequence[BoundTarget], retry: Retry, sleep: Callable[[float], None]) -> dict[str, str] | str:
-    """The settings of one system, or why they are not known. What two data sets tell differently is not known."""
-    found: dict[str, str] = {}
+def _told(bound: Sequence[BoundTarget], retry: Retry, sleep: Callable[[float], None]) -> Told | str:
+    """The settings of each data set, or why they are not known."""
+    found: Told = {}
     try:
         for one in bound:
-            for setting in patiently(partial(_ask, one), retry, sleep):
-                if found.setdefault(setting.name, setting.value) != setting.value:
-                    return f"{one.target.system} tells {setting.name} in two ways; mend what its data sets point at."
+            found[one.target] = {setting.name: setting.value for setting in patiently(partial(_ask, one), retry, sleep)}
     except (ConnectorError, ConfigurationError) as error:
         return str(error)
-    return found or f"{bound[0].target.system} told none of its settings."
+    return found if any(found.values()) else f"{bound[0].target.system} told none of its settings."
 
 
 def _ask(bound: BoundTarget) -> tuple[Setting, ...]:
@@ -95,16 +96,17 @@ def _ask(bound: BoundTarget) -> tuple[Setting, ...]:
         return tuple(attestor.attest())
 
 
-def _recorded(
-    store: Store, asked: Attested, zone: str, bound: Sequence[BoundTarget], told: Mapping[str, str], now: datetime
-) -> Asked:
-    offered = frozenset[str]().union(*(one.offer().attests for one in bound))
-    missed = unmet({name: expected for name, expected in asked.expect.items() if name in offered}, told)
+def _recorded(store: Store, asked: Attested, zone: str, bound: Sequence[BoundTarget], told: Told, now: datetime) -> Asked:
+    # Each data set that offers a setting has to tell it, and as expected: one pull zone says nothing about another.
+    expected = {one.target: {name: value for name, value in asked.expect.items() if name in one.offer().attests} for one in bound}
+    missed = [(target, name) for target, some in expected.items() for name in unmet(some, told[target])]
     if not missed and not is_whole(bound, asked):
         return Asked(asked.id, asked.system, None)
     result = AttestationResult.NOT_MET if missed else AttestationResult.MET
-    relevant = {name: (expected, told.get(name)) for name, expected in sorted(asked.expect.items())}
-    digest = hashlib.sha256(json.dumps(relevant, separators=(",", ":")).encode()).hexdigest()
+    relevant = [
+        [str(target), name, value, told[target].get(name)] for target, some in expected.items() for name, value in some.items()
+    ]
+    digest = hashlib.sha256(json.dumps(sorted(relevant, key=str), separators=(",", ":")).encode()).hexdigest()
     expires = later_by(now, asked.every, zone)
     made = Attestation(
         asked.id,
@@ -118,7 +120,9 @@ def _recorded(
         mark = store.attestation_mark(made)
         fields = {"subject": f"attestation {asked.id}", "digest": mark, "decision": result.value, "by": made.by}
         store.attest(made, Entry("approval", now, fields))
-    return Asked(asked.id, asked.system, result, tuple(_misses(asked, name, told.get(name)) for name in missed))
+    return Asked(
+        asked.id, asked.system, result, tuple(_misses(asked, target, name, told[target].get(name)) for target, name in missed)
+    )
 
 
 def _is_news(store: Store, made: Attestation) -> bool:
@@ -128,6 +132,6 @@ def _is_news(store: Store, made: Attestation) -> bool:
     return made.at - last.at >= AGAIN_AFTER or last.expires <= made.at
 
 
-def _misses(asked: Attested, name: str, value: str | None) -> str:
+def _misses(asked: Attested, target: Target, name: str, value: str | None) -> str:
     have = "does not tell it" if value is None else f"tells {value}" if is_plain(value) else "tells something else"
-    return f"{asked.id} is not met: {name} should be {asked.expect[name]}, and {asked.system} {have}."
+    return f"{asked.id} is not met: {name} should be {asked.expect[name]}, and {target} {have}."

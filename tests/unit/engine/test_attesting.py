@@ -120,20 +120,22 @@ def test_a_vendor_that_tells_nothing_attests_nothing(bench: Workbench) -> None:
     assert made(bench) == []
 
 
-def test_two_data_sets_that_contradict_each_other_attest_nothing(bench: Workbench) -> None:
+def test_each_data_set_that_offers_a_setting_has_to_tell_it_as_expected(bench: Workbench) -> None:
     settings = bench.folder / "settings.yaml"
-    settings.write_text(settings.read_text().replace("letters: {", "letters: {attests: [storage], "))
+    settings.write_text(settings.read_text().replace("letters: {", "letters: {attests: [storage, retention], "))
     assert asked(bench).result is AttestationResult.MET
 
     class Wavering(dict[str, str]):
-        def __getitem__(self, name: str) -> str:
-            self["n"] = str(int(self.get("n", "0")) + 1)
-            return super().__getitem__("n")
+        """Another answer for the second data set."""
 
-    bench.crm.settings = Wavering({"storage": "off", "retention": "P2D"})
-    report = bench.run()
-    assert not report.bugs, report.bugs
-    assert "in two ways" in report.asked[0].problems[0]
+        answers = iter(["P1D", "P3D", "P1D", "P4D"])
+
+        def __getitem__(self, name: str) -> str:
+            return next(self.answers) if name == "retention" else super().__getitem__(name)
+
+    bench.crm.settings = Wavering({"storage": "off", "retention": ""})
+    assert asked(bench).result is AttestationResult.MET
+    assert asked(bench).problems == ("mail.provider is not met: retention should be at most P3D, and crm/letters tells P4D.",)
 
 
 def test_a_part_that_is_as_expected_leaves_the_whole_to_a_person_and_one_that_is_not_is_told(bench: Workbench) -> None:
@@ -236,4 +238,16 @@ def test_the_journal_tells_every_answer_and_nothing_of_it_is_withheld(bench: Wor
     (answer,) = [one for one in told if one["event"] == "attested"]
     assert answer.keys() - {"event", "log_level"} <= SAFE_FIELDS
     assert (answer["log_level"], answer["status"]) == ("warning", "not-met")
-    assert "retention should be at most P3D, and crm tells P9D" in answer["reason"]
+    assert "retention should be at most P3D, and crm/leads tells P9D" in answer["reason"]
+
+
+def test_a_bug_of_a_connector_attests_nothing_and_is_told(bench: Workbench) -> None:
+    class Broken(dict[str, str]):
+        def __getitem__(self, name: str) -> str:
+            raise ZeroDivisionError(name)
+
+    bench.crm.settings = Broken({"storage": "off"})
+    report = bench.run()
+    assert [type(bug) for bug in report.bugs] == [ZeroDivisionError]
+    assert (report.asked[0].result, report.exit_status, made(bench)) == (None, 3, [])
+    assert "A bug ended the question" in report.asked[0].problems[0]
