@@ -19,7 +19,7 @@ from retentiond.connector import (
 )
 from retentiond.connector.http import Reply
 from retentiond_rest.listing import listed
-from retentiond_rest.looking import key_values, looked
+from retentiond_rest.looking import key_values, looked, table_of
 from retentiond_rest.places import Told
 from retentiond_rest.records import Seen
 from retentiond_rest.requests import Act, Awaited, Purge
@@ -51,11 +51,13 @@ class Acting:
     def act(self, refs: Sequence[RecordRef], act: Act, ready: Ready, before: Sequence[Purge] = ()) -> list[Answer]:
         """One answer for each record. Raises only where nothing of the batch was done, or where nobody knows what was."""
         self._touched = False
-        once = None if self.session.kind.get is not None else looked(self.session, [ref.key for ref in refs])
+        by_list = self.session.kind.get is None
+        once = looked(self.session, [ref.key for ref in refs]) if by_list else {}
+        table = table_of(self.session)
         answers: list[Answer] = []
         for ref in refs:
             try:
-                now = (once if once is not None else looked(self.session, [ref.key]))[ref.key]
+                now = (once if by_list else looked(self.session, [ref.key], table))[ref.key]
             except ConnectorError as error:
                 if error.code != "unsupported":  # else a key that is no step of an address, which concerns no other record
                     return self._given_up(error, answers, len(refs))

@@ -43,13 +43,16 @@ def everything(session: Session, *, of_kind: bool = True) -> list[Seen]:
     return list(found.values())
 
 
-def looked(session: Session, keys: Iterable[Key]) -> Mapping[Key, Seen | None]:
-    """Each of the records as it is now, of the kind or not any more; None where the system has none under that key."""
+def looked(session: Session, keys: Iterable[Key], table: Mapping[str, Row] | None = None) -> Mapping[Key, Seen | None]:
+    """Each of the records as it is now, of the kind or not any more; None where the system has none under that key.
+
+    `table` is what `table_of` told a moment ago; it is read anew where it is left out.
+    """
     get = session.kind.get
     if get is None:
         there = {one.ref.key: one for one in everything(session, of_kind=False)}
         return {key: there.get(key) for key in keys}
-    table = _table(session)
+    table = table_of(session) if table is None else table
     found = {key: _got(session, get, key, table.get(key[-1], {})) for key in dict.fromkeys(keys)}
     if None in found.values():
         session.see()
@@ -68,9 +71,10 @@ def _told(session: Session) -> Iterator[Told]:
     if kind.list_ is not None:
         yield from _listed(session, kind)
     elif get is not None:
-        for name, row in _table(session).items():
+        for name, row in table_of(session).items():
             told = _got(session, get, (name,), row)
             if told is not None:
+                _same(session, told, (name,))
                 yield told
 
 
@@ -86,9 +90,10 @@ def _listed(session: Session, kind: Kind) -> Iterator[Told]:
         yield from listed(session, kind.list_, values, parent.body)
 
 
-def _table(session: Session) -> Mapping[str, Row]:
+def table_of(session: Session) -> Mapping[str, Row]:
+    """The application's own table, of which only the columns are read that decide; empty where there is none."""
     ids = session.options.ids
-    return {} if ids is None else dict(rows(ids, session.target))
+    return {} if ids is None else rows(ids, session.target, session.kind.columns())
 
 
 def _got(session: Session, get: GetRequest, key: Key, row: Row) -> Told | None:

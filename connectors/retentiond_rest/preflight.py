@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from retentiond.connector import Action, Finding
-from retentiond_rest.rows import rows
+from retentiond_rest.looking import table_of
 from retentiond_rest.session import Session
 
 WARNED = timedelta(days=14)
@@ -16,8 +16,7 @@ def preflight(session: Session, action: Action) -> list[Finding]:
     """The findings; raises `ConnectorError` where the system cannot be asked. Changes nothing."""
     del action  # whether a right to act is missing no system of these tells without being asked to act
     session.see()
-    if session.options.ids is not None:
-        rows(session.options.ids, session.target)
+    table_of(session)
     return _ending(session)
 
 

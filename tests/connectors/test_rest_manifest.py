@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from connectors.rest_support import dataset
 
-from retentiond.connector import ConfigurationError
+from retentiond.connector import ConfigurationError, Target
 from retentiond.connector.registry import mapping_digest
 from retentiond_rest import connector
 from retentiond_rest.loading import load, shipped
@@ -58,6 +58,7 @@ def test_a_sound_manifest_is_taken(tmp_path: Path) -> None:
         ("forms: [iso]", "forms: [whenever]", 12, "must be unix, unix-ms, iso, day, or a pattern"),
         ("forms: [iso]", "forms: [iso, day]", 12, "either a day or an instant"),
         ("Europe/Berlin", "Berlin", 12, "no IANA time zone"),
+        ("forms: [iso], zone: Europe/Berlin", "forms: ['%Y-%m-%d']", 12, "needs a `zone`"),
         ("{at: /at,", "{at: at,", 12, "must be a place"),
         (
             '    dates:\n      created: {at: /at, forms: [iso], zone: Europe/Berlin, "null": undated}\n',
@@ -125,6 +126,16 @@ def test_settings_that_do_not_fit_the_manifest_are_refused(tmp_path: Path, told:
     more = {"url": "https://api.openai.com", "values": {"canary": "file-canary"}, **told}
     with pytest.raises((ConfigurationError, ValueError), match=what):
         dataset(tmp_path, manifest="openai", secret="x", **more)  # noqa: S106 - of no system
+
+
+def test_two_data_sets_of_the_very_same_records_are_refused(tmp_path: Path) -> None:
+    """Two rules would act on the same record, each without the other's holds."""
+    data = dataset(tmp_path, "https://api.openai.com", "openai", "x", "files", values={"canary": "file-canary"})
+    other = Target("vendor", "others")
+    with pytest.raises(ConfigurationError, match="Two data sets hold the same files, one of them vendor/others"):
+        connector.beside(data.connection, data.options, [(other, data.options)])
+    another = data.options.model_copy(update={"kind": "vector-stores"})
+    assert connector.beside(data.connection, data.options, [(other, another)]) == data.options
 
 
 def test_a_zone_that_there_is_not_and_a_user_that_is_missing_are_refused(tmp_path: Path) -> None:
