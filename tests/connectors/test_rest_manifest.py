@@ -13,6 +13,7 @@ from retentiond.connector import ConfigurationError, Target
 from retentiond.connector.registry import mapping_digest
 from retentiond_rest import connector
 from retentiond_rest.loading import load, shipped
+from retentiond_rest.parts import Shape
 
 SOUND = """\
 rest: 1
@@ -154,3 +155,19 @@ def test_each_shipped_manifest_is_sound(name: str) -> None:
     for kind in manifest.kinds.values():
         for action, act in kind.acts():
             assert act.accept, action
+
+
+@pytest.mark.parametrize(
+    ("shape", "fitting", "others"),
+    [
+        ({"there": True}, ["x", 0, False, [], {}], [None, ""]),
+        ({"there": False}, [None, ""], ["x", 0, False]),
+        ({"equals": [True]}, [True], [1, "true", "True", None, [True]]),
+        ({"equals": [0, "no"]}, [0, "no"], [False, None, "", "0"]),
+        ({"differs": ["OK"]}, ["No permission", 0, False, ["OK"]], ["OK", None, ""]),
+    ],
+)
+def test_a_shape_is_told_by_value_and_type(shape: dict[str, Any], fitting: list[Any], others: list[Any]) -> None:
+    told = Shape.model_validate({"at": "/state", **shape})
+    assert [value for value in [*fitting, *others] if told.fits({"state": value})] == fitting
+    assert told.fits({}) is (shape == {"there": False})
