@@ -18,6 +18,8 @@ from ruamel.yaml import YAML
 from support.dovecot import PASSWORD, Dovecot
 from support.program import Office
 from support.services import Server, fresh_postgresql
+from support.vendors import formbricks, openai
+from support.webserver import serving
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC)
@@ -68,7 +70,7 @@ def company(folder: Path, servers: Servers) -> Iterator[Company]:
     settings |= {"policies": str(ROOT / "policies/balanced-bytes"), "state": str(folder / "state")}
     made = Company(Office(folder), settings)
     with ExitStack() as stack:
-        for start in (web, databases, mailbox):
+        for start in (web, databases, mailbox, vendors):
             stack.enter_context(start(made, folder, servers))
         made.write()
         yield made
@@ -165,7 +167,9 @@ TABLES: dict[str, str] = {
             records INTEGER NOT NULL, items VARCHAR(64) NOT NULL, answers TEXT NOT NULL, PRIMARY KEY (batch, part))""",
     "chatbot": """
         CREATE TABLE chat_sessions (id int PRIMARY KEY, text text, closed_at timestamptz, last_activity_at timestamptz);
-        CREATE TABLE chat_log (id int PRIMARY KEY, text text, written_at timestamptz)""",
+        CREATE TABLE chat_log (id int PRIMARY KEY, text text, written_at timestamptz);
+        CREATE TABLE vendor_responses (id text PRIMARY KEY, closed_at timestamptz);
+        CREATE TABLE vendor_conversations (id text PRIMARY KEY, closed_at timestamptz)""",
     "survey-store": f"""
         CREATE TABLE survey_answers (id int PRIMARY KEY, survey int, email text, answer text, {BORN}, submitted_at timestamptz,
             evaluation_closed_at timestamptz);
@@ -230,6 +234,12 @@ ROWS: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = {
 """By system and table: each row, and what has to become of it."""
 
 OTHERS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "chatbot": [
+        ("vendor_responses", {"id": "resp_old", "closed_at": HOUR_AGO}),
+        ("vendor_responses", {"id": "resp_open", "closed_at": None}),
+        ("vendor_conversations", {"id": "conv_old", "closed_at": HOUR_AGO}),
+        ("vendor_conversations", {"id": "conv_open", "closed_at": None}),
+    ],
     "product-database": [
         ("invoices", {"id": 1, "account": 2, "settled": False}),
         ("ticket_messages", {"id": 1, "ticket": 1, "body": "it is broken"}),
@@ -334,16 +344,72 @@ def mailbox(made: Company, folder: Path, servers: Servers) -> Iterator[None]:
                         found[subject] = "blocked" if "Restricted" in name else "whole"
         return found
 
-    secret = folder / "mailbox-password"
-    secret.write_text(PASSWORD, encoding="utf-8")
     made.connect(
         "mailbox",
         port=server.port,
         certificate=str(server.certificate),
         user=user,
-        password={"file": str(secret)},
+        password=_secret(folder, "mailbox", PASSWORD),
         flavour="plain",
     )
     made.truth["mailbox"] = look
     made.expected["mailbox"] = {subject: fate for subject, *_, fate in MAILS}
     yield
+
+
+# --------------------------------------------------------------------------------------------------------- vendors
+
+
+@contextmanager
+def vendors(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
+    """The vendors that are reached by HTTP: fakes that behave as documented."""
+    long_ago, lately = NOW - timedelta(days=400), NOW - timedelta(days=3)
+    ai, survey = openai.OpenAI(), formbricks.Formbricks()
+    ai.put_file("file_canary", int(long_ago.timestamp()))
+    for name, moment in (("old", long_ago), ("open", lately)):
+        ai.put_file(f"file_{name}", int(moment.timestamp()))
+        ai.put_response(f"resp_{name}", int(lately.timestamp()))
+        ai.put_conversation(f"conv_{name}", int(lately.timestamp()), "hello", "my name is Erika")
+        survey.put(f"answer_{name}", moment.isoformat().replace("+00:00", "Z"), "erika@example.org")
+    with ExitStack() as stack:
+        ids = folder / "chatbot-ids"
+        url = made.settings["systems"]["chatbot"]["connection"]["url"]
+        ids.write_text(url.replace("postgresql://", "postgresql+psycopg://"), encoding="utf-8")
+        for dataset in ("responses", "conversations"):
+            made.settings["systems"]["openai"]["datasets"][dataset]["ids"]["database"] = {"file": str(ids)}
+        made.connect(
+            "openai",
+            url=stack.enter_context(serving(ai)),
+            secret=_secret(folder, "openai", openai.KEY),
+            values={"canary": "file_canary"},
+        )
+        made.connect(
+            "survey-tool",
+            url=stack.enter_context(serving(survey)),
+            secret=_secret(folder, "survey-tool", formbricks.KEY),
+            values={"survey": formbricks.SURVEY},
+        )
+        stores = {"file": ai.files, "resp": ai.responses, "conv": ai.conversations}
+        made.truth["openai"] = lambda: {
+            **{f"{kind}_{name}": _there(f"{kind}_{name}" in held) for kind, held in stores.items() for name in ("old", "open")},
+            "items of conv_old": _there(bool(ai.items["conv_old"])),
+            "items of conv_open": _there(bool(ai.items["conv_open"])),
+        }
+        made.expected["openai"] = {
+            **{f"{kind}_{name}": fate for kind in stores for name, fate in (("old", "gone"), ("open", "whole"))},
+            "items of conv_old": "gone",
+            "items of conv_open": "whole",
+        }
+        made.truth["survey-tool"] = lambda: {one: _there(one in survey.responses) for one in ("answer_old", "answer_open")}
+        made.expected["survey-tool"] = {"answer_old": "gone", "answer_open": "whole"}
+        yield
+
+
+def _secret(folder: Path, name: str, text: str) -> dict[str, str]:
+    file = folder / f"{name}.secret"
+    file.write_text(text, encoding="utf-8")
+    return {"file": str(file)}
+
+
+def _there(there: object) -> str:
+    return "whole" if there else "gone"
