@@ -115,8 +115,7 @@ def test_what_is_due_goes_is_logged_and_settings_are_attested(
 ) -> None:
     assert folder.is_dir()
     assert main(["systems", "--live"]) in {0, 1}
-    told = capsys.readouterr().out
-    assert "logs against abuse" in told
+    assert "logs against abuse" in capsys.readouterr().out
     assert main(["run"]) == 0, capsys.readouterr()
     assert set(ai.files) == {"file-canary", "file-young"}
     assert set(news.subscribers) == {9}

@@ -211,6 +211,25 @@ def test_the_end_of_a_key_is_told_in_time_by_the_clock_of_the_system(leads: Data
     assert all(str(what) in finding.what for finding in findings)
 
 
+def test_a_list_that_tells_less_than_the_record_itself_is_found_before_anything_is_done(leads: Dataset, fake: Crm) -> None:
+    """Otherwise each record would count as changed, for ever."""
+
+    def findings() -> list[bool]:
+        with connector.reader(leads.connection, leads.options, TARGET) as reader:
+            return [finding.refuses for finding in reader.preflight(Action.DELETE)]
+
+    assert findings() == []
+    whole = fake.routes()
+
+    def short(_: Asked) -> Answered:
+        return told({"leads": [{**lead, "email": None} for lead in fake.leads.values()], "next": None})
+
+    fake.routes = lambda: {**whole, "GET /api/leads": short}  # type: ignore[method-assign]
+    assert findings() == [True]
+    fake.leads.clear()
+    assert findings() == []
+
+
 def test_what_is_archived_or_in_the_trash_still_counts_as_there(leads: Dataset, fake: Crm) -> None:
     refs = leads.find("created")
     for lead in fake.leads.values():
