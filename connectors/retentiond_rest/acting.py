@@ -28,7 +28,6 @@ from retentiond_rest.templates import Values
 
 REFUSALS = frozenset({400, 402, 405, 406, 407, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 426, 428, 451})
 """Statuses by which a system refuses one request, and another one may be served; 404 is what the manifest says it is."""
-_CODES = {409: "referenced", 423: "refused", 422: "constraint"}
 
 Ready = Callable[[Seen], Answer | None]
 """What is answered without doing anything; None where the record is to be acted on."""
@@ -120,7 +119,7 @@ class Acting:
             return Answer.done(How.RESPONSE, rows)
         if reply.status in act.gone:
             return Answer.not_found()
-        return Answer.failed(_CODES.get(reply.status, "refused"))
+        return Answer.failed("refused")
 
     def _confirmed(self, act: Act, reply: Reply) -> None:
         if act.confirms is None:

@@ -78,6 +78,9 @@ def _table(database: Secret, table: str, target: Target, columns: Collection[str
             asked = sa.select(*chosen).select_from(sa.table(name, schema=schema or None))
             for row in connection.execute(asked) if chosen else ():
                 yield _plain(row._mapping)  # noqa: SLF001 - its public name in SQLAlchemy
+    except ImportError:
+        what = f"The table of ids of {target} lies in a database whose driver is missing: `pip install 'retentiond[sql]'`."
+        raise ConnectorError(what, "unavailable") from None
     except sa.exc.SQLAlchemyError as error:
         raise ConnectorError(f"The table of ids of {target} cannot be read ({type(error).__name__}).", "unreadable") from None
 

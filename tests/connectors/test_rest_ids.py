@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,21 @@ def test_a_table_in_a_database_tells_when_a_chat_was_closed(tmp_path: Path) -> N
         assert str(refs[0].dates["closed_at"]) == "2025-01-10 10:05:00+00:00"
         assert [answer.said for answer in data.delete(refs)] == [Answered.DONE]
     assert set(fake.responses) == {"resp_open", "resp_unknown"}
+
+
+def test_a_database_whose_driver_is_missing_or_that_is_none_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for address, what in (
+        ("postgresql+psycopg://nobody:canary@127.0.0.1:1/x", "driver is missing"),
+        ("sqlite:////nowhere/canary.db", "OperationalError"),
+        (f"sqlite:///{tmp_path}/empty.db", "NoSuchTableError"),
+        ("canary", "ArgumentError"),
+    ):
+        (tmp_path / "url").write_text(address)
+        ids = Ids.model_validate({"database": {"file": str(tmp_path / "url")}, "table": "chats", "id": "response"})
+        with pytest.raises(ConnectorError, match=what) as raised:
+            rows(ids, TARGET)
+        assert "canary" not in str(raised.value)
 
 
 def test_a_chat_that_was_opened_again_is_left_alone(tmp_path: Path) -> None:
