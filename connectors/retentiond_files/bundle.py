@@ -13,7 +13,7 @@ from retentiond_files.companions import names_of, sidecar_of
 from retentiond_files.dataset import Dataset
 from retentiond_files.keys import text_of
 from retentiond_files.patterns import Path
-from retentiond_files.records import NANO, STAMP, stamp_of
+from retentiond_files.records import STAMP, stamp_of
 from retentiond_files.sidecar import Sidecar
 from retentiond_files.telling import Told
 
@@ -85,19 +85,12 @@ def reference(dataset: Dataset, bundle: Bundle, told: Told) -> RecordRef:
     is left of a record whose document went is still known by the rest. Parts that come or go do not change it.
     """
     key = (text_of(bundle.document),)
-    match dataset.options.identity, bundle.written:
-        case "key", _:
-            identity: tuple[str, ...] = key
-        case "mtime", os.stat_result() as written:
-            identity = (str(written.st_mtime_ns // NANO),)
-        case _:
-            identity = ()
     stamps = (bundle.written, None if bundle.sidecar is None else bundle.sidecar.state)
     return RecordRef(
         key,
         told.dates,
         "".join(NO_STAMP if state is None else stamp_of(state) for state in stamps) + _digest(told),
-        identity,
+        key if dataset.options.identity else (),
         blocked=bundle.blocked,
         rows=len(bundle.members),
         facts=told.facts,

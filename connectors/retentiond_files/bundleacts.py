@@ -128,7 +128,7 @@ def _checked(dataset: Dataset, found: Survey, ref: RecordRef, hands: Sequence[In
         return Answer.failed("referenced")
     if any(hand.state.st_nlink != 1 for hand in going):
         return Answer.failed("unsupported")
-    if dataset.live.match(bundle.document) or any(is_live(dataset, hand.path, hand.handle) for hand in going):
+    if any(is_live(dataset, hand.path, hand.handle) for hand in going):
         return Answer.failed("refused")
     return None if all(map(_still, going)) else Answer.changed()
 

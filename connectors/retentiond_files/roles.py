@@ -146,7 +146,7 @@ def _begun(connection: FilesConnection, options: FilesOptions, target: Target) -
     dataset = open_dataset(connection, options, target)
     try:
         begin(dataset)
-    except ConnectorError:
+    except BaseException:  # the lock is on its handle
         dataset.close()
         raise
     return dataset

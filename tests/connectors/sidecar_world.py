@@ -45,7 +45,7 @@ class SidecarWorld(World):
                 "subjects": {"email": ["/customer/email", "/contacts"]},
                 "parts": ["{name}.txt", "thumbs/{name}.png"],
             },
-            "identity": "mtime",
+            "identity": "key",
             "block": {"moved_to": str(self.moved)},
             "quiet_minutes": 0,
         }

@@ -24,6 +24,7 @@ from retentiond.report import (
     run,
     status,
     systems,
+    tasks,
     taxes,
 )
 
@@ -43,6 +44,7 @@ MODULES = (
     run,
     status,
     systems,
+    tasks,
     taxes,
 )
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
@@ -88,6 +90,8 @@ SHAPES: dict[str, Any] = {
     "A review": reviews.ReviewJson,
     "`attest --list --json`": reviews.AttestationsJson,
     "An attestation": reviews.AttestationJson,
+    "`task list --json`": tasks.TasksJson,
+    "A task": tasks.TaskJson,
     "`audit list --json`": log.EntriesJson,
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,

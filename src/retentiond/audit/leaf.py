@@ -49,7 +49,7 @@ ALLOWED: Mapping[OutcomeKind, frozenset[How]] = {
     OutcomeKind.CONFIRMED: CLAIMS,
     OutcomeKind.PENDING_COPIES: CLAIMS,
     OutcomeKind.UNVERIFIED: CLAIMS,
-    OutcomeKind.ALREADY_ABSENT: frozenset({How.NOT_FOUND, How.PROBE}),
+    OutcomeKind.ALREADY_ABSENT: frozenset({How.NOT_FOUND, How.PROBE, How.OPERATOR}),
     OutcomeKind.CHANGED: frozenset({How.NONE}),
     OutcomeKind.HELD: frozenset({How.NONE}),
     OutcomeKind.FAILED: frozenset({How.NONE}),

@@ -24,6 +24,7 @@ from retentiond.connector.api import (
 )
 from retentiond.connector.permit import Permit
 from retentiond.connector.receipt import read_receipt, receipt_of, receipt_text
+from retentiond.connector.tasks import Said, Task, Tasks
 from retentiond.document import build, read
 from retentiond.errors import (
     ConfigurationError,
@@ -32,6 +33,8 @@ from retentiond.errors import (
     Problem,
     TransientConnectorError,
 )
+from retentiond.model.due import later_by
+from retentiond.model.period import RetentionPeriod
 from retentiond.model.record import RULED, Action, Cutoff, Dates, Fact, How, Moment, Presence, RecordRef, Target
 from retentiond.model.subject import KIND, Subject, subject
 from retentiond.secret import Secret
@@ -66,12 +69,17 @@ __all__ = [
     "Reader",
     "Receipt",
     "RecordRef",
+    "RetentionPeriod",
+    "Said",
     "Secret",
     "Subject",
     "Target",
     "TargetOptions",
+    "Task",
+    "Tasks",
     "TransientConnectorError",
     "build",
+    "later_by",
     "read",
     "read_receipt",
     "receipt_of",

@@ -12,6 +12,7 @@ from typing import Any, Self, final
 from pydantic import BaseModel, ConfigDict
 
 from retentiond.connector.permit import Permit
+from retentiond.connector.tasks import Tasks
 from retentiond.errors import ConnectorError, OutcomeUnknownError
 from retentiond.model.record import CLAIMS, FAILURE_CODES, Action, Cutoff, How, Presence, RecordRef, Target
 from retentiond.model.subject import Subject
@@ -52,7 +53,10 @@ class Answer:
 
     @classmethod
     def done(cls, how: How, rows: int | None = None) -> Answer:
-        """The store acknowledged the act; `how` tells by what, `rows` how many rows went where more than one."""
+        """The store acknowledged the act; `how` tells by what, `rows` how many rows went where more than one.
+
+        `How.OPERATOR` is a person's word that it is done where we cannot look: nothing is told as confirmed because of it.
+        """
         return cls(Answered.DONE, how, rows=rows)
 
     @classmethod
@@ -121,6 +125,8 @@ class Offer:
     """Those of `dates` that are worked out from other records: they decide, but no search can be led by them."""
     attests: frozenset[str] = frozenset()
     """The names of the settings that its attestor tells; empty where it tells none."""
+    demands: frozenset[str] = frozenset()
+    """Those of `facts` that every rule about the data set has to require as true, or nothing could be said to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +286,7 @@ def makes_sense(answer: Answer) -> bool:
         return False
     match answer.said:
         case Answered.DONE:
-            return answer.how in CLAIMS
+            return answer.how in CLAIMS or answer.how is How.OPERATOR
         case Answered.FAILED:
             return answer.code in FAILURE_CODES
         case Answered.NOT_FOUND | Answered.CHANGED:
@@ -365,6 +371,8 @@ class Connector:
     anonymizer: Callable[[Any, Any, Target], Anonymizer] | None = None
     attestor: Callable[[Any, Any, Target], Attestor] | None = None
     """(connection, options, target) -> an open attestor; asked for only where the data set's `Offer.attests` names something."""
+    tasks: Callable[[Any, Any, Target], Tasks] | None = None
+    """(connection, options, target) -> the data set's tasks, where its records are tasks of persons."""
     copies: Callable[[Any, Any], Sequence[Copy]] = lambda _connection, _options: ()
     """(connection, options) -> the copies that outlive a delete here."""
     beside: Callable[[Any, Any, Sequence[tuple[Target, Any]]], Any] = lambda _connection, options, _others: options

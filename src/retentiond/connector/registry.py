@@ -25,6 +25,7 @@ from retentiond.connector.api import (
     Reader,
     TargetOptions,
 )
+from retentiond.connector.tasks import Tasks
 from retentiond.document import Document, Loc, build, dotted
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Action, Target
@@ -77,6 +78,13 @@ class BoundTarget:
         factory = self.connector.attestor
         if factory is None:
             raise ConfigurationError(f"The connector {self.connector.name} of {self.target} cannot tell a vendor's settings.")
+        return self._driven(lambda: factory(self.connection, self.options, self.target))
+
+    def tasks(self) -> Tasks:
+        """Open the tasks of a data set of persons' tasks. Raises `ConfigurationError` where it is none."""
+        factory = self.connector.tasks
+        if factory is None:
+            raise ConfigurationError(f"{self.target} holds no tasks of persons: its connector is {self.connector.name}.")
         return self._driven(lambda: factory(self.connection, self.options, self.target))
 
     def copies(self) -> tuple[Copy, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from retentiond.engine.attesting import attestors
+from retentiond.engine.attesting import attestors, is_whole
+from retentiond.engine.registers import read_registers
 from retentiond.engine.requesting import answer_due, gone_by, zones
 from retentiond.engine.reviewing import attested
+from retentiond.engine.tasking import Stage, tasked
 from retentiond.engine.workplace import Workplace
 from retentiond.model.decision import Reason
 from retentiond.store import AttestationResult, Store
@@ -51,6 +53,12 @@ class Duties:
     """Attestations that were met, and are too old to be good any more."""
     unasked: tuple[str, ...] = ()
     """Attestations that a connector could renew each day, and has not for three days."""
+    tasks: int = 0
+    """Tasks that are due and wait for their person."""
+    late_tasks: int = 0
+    """Of them, those that wait for longer than they may."""
+    unread: tuple[str, ...] = ()
+    """Which data sets of tasks could not be read, as finished sentences."""
 
 
 NO_DUTIES = Duties()
@@ -68,6 +76,7 @@ def duties_of(workplace: Workplace, store: Store, now: datetime) -> Duties:
     newest = {one.rule: one for one in store.attestations() if one.rule in asked}
     met = {rule: one for rule, one in newest.items() if one.result is AttestationResult.MET}
     good = {rule for rule, one in met.items() if one.expires > now}
+    tasks = tasked(workplace, read_registers(store, [one.rule.id for one in workplace.assignments]), now)
     not_met, once_met = newest.keys() - met.keys(), store.last_met()
     today = now.astimezone(UTC).date()
     return Duties(
@@ -86,6 +95,9 @@ def duties_of(workplace: Workplace, store: Store, now: datetime) -> Duties:
         unasked=tuple(
             rule
             for rule, one in sorted(newest.items())
-            if now - one.at > UNASKED_FOR and attestors(workplace, asked[rule][0].system)
+            if now - one.at > UNASKED_FOR and is_whole(attestors(workplace, asked[rule][0]), asked[rule][0])
         ),
+        tasks=len(tasks.at(Stage.WAITING, Stage.OVERDUE)),
+        late_tasks=len(tasks.at(Stage.OVERDUE)),
+        unread=tasks.troubles,
     )

@@ -26,6 +26,9 @@ class DutiesJson(TypedDict):
     drifted: list[str]
     expired: list[str]
     unasked: list[str]
+    tasks: int
+    late_tasks: int
+    unread: list[str]
 
 
 def duties_json(duties: Duties) -> DutiesJson:
@@ -44,6 +47,9 @@ def duties_json(duties: Duties) -> DutiesJson:
         "drifted": list(duties.drifted),
         "expired": list(duties.expired),
         "unasked": list(duties.unasked),
+        "tasks": duties.tasks,
+        "late_tasks": duties.late_tasks,
+        "unread": list(duties.unread),
     }
 
 
@@ -66,6 +72,12 @@ def duties_problems(duties: Duties) -> Iterator[str]:
         yield f"The attestation {rule} has expired. Look how it stands, and type `retentiond attest {rule}`."
     for rule in duties.unasked:
         yield f"The vendor's settings for {rule} were not read for 3 days. Look at the last run."
+    yield from duties.unread
+    if duties.late_tasks:
+        yield (
+            f"{counted(duties.late_tasks, 'task')} that only a person can do wait for longer than they may. "
+            f"Look at `retentiond task list --overdue`."
+        )
     if duties.undatable:
         yield (
             f"{counted(duties.undatable, 'record')} have no provable date, the oldest for more than 30 days. "
@@ -83,6 +95,8 @@ def duties_text(duties: Duties, now: datetime) -> Iterator[str]:
         yield f"records up for review: {duties.reviews:,}{since}"
     if duties.attestations:
         yield f"attestations missing, expired or not met: {duties.attestations:,}"
+    if duties.tasks:
+        yield f"tasks that wait for their person: {duties.tasks:,}, overdue {duties.late_tasks:,}"
     if duties.undatable:
         yield f"records without a provable date for more than 30 days: {duties.undatable:,}"
     if duties.holds:

@@ -28,6 +28,10 @@ class Attestations(Part):
         told += [] if attestation.document is None else [attestation.document]
         return self._seal.mark("attestation", *told).hex()
 
+    def task_mark(self, *told: str) -> str:
+        """What stands for a person's word about a task in the deletion log (hex)."""
+        return self._seal.mark("task", *told).hex()
+
     def attestations(self) -> list[Attestation]:
         """The newest of each rule, by the moment it tells of, in order of their names."""
         newest = sa.func.row_number().over(
