@@ -392,7 +392,7 @@ MAILS: list[tuple[str, str, datetime, str, str]] = [
     ("young order", "Folders/Letters", A_YEAR_AGO, "", "whole"),
     ("old bill", "Folders/Vouchers", datetime(YEAR - 12, 3, 15, 12, tzinfo=UTC), f"issued-{LONG_AGO}", "gone"),
     ("young bill", "Folders/Vouchers", A_YEAR_AGO, f"issued-{LAST_YEAR}", "whole"),
-    ("empty envelope", "Folders/Vouchers", A_YEAR_AGO, "archived no-business-letter", "gone"),
+    ("empty envelope", "Folders/Vouchers", A_YEAR_AGO, "archived no-business-letter", "whole"),  # the tax of that year is open
     ("perhaps a letter", "Folders/Vouchers", A_YEAR_AGO, "archived", "whole"),
     ("win a million", "Spam", A_YEAR_AGO, "", "whole"),
 ]
@@ -543,10 +543,19 @@ CUSTOMERS: dict[str, tuple[date | None, int, str]] = {
     "left long ago": (LONG_AGO, 1, "gone"),
     "left, nothing archived": (LONG_AGO, 0, "blocked"),
     "left last year": (LAST_YEAR, 1, "blocked"),
+    "left, letters there": (date(YEAR - 5, 5, 2), 0, "blocked"),
     "is there": (None, 0, "whole"),
     **{f"of-the-crowd-{number}": (None, 0, "whole") for number in range(2 * CROWD)},
 }
 """Each customer: when the relationship ended, whether the documents are archived, and what has to become of it."""
+
+LETTERS: dict[str, tuple[str, datetime, str]] = {
+    "letter of long ago": ("left, letters there", datetime(YEAR - 12, 3, 15, 12, tzinfo=UTC), "gone"),
+    "letter that has to stay": ("left, letters there", datetime(YEAR - 5, 3, 15, 12, tzinfo=UTC), "blocked"),
+    "letter of last week": ("is there", NOW - timedelta(days=7), "whole"),
+    **{f"letter of the crowd {number}": ("is there", NOW - timedelta(days=7), "whole") for number in range(CROWD)},
+}
+"""Each letter: the customer, when it was sent, and what has to become of it."""
 
 PROOFS: dict[str, tuple[str, datetime | None, datetime, str]] = {
     "withdrawn long ago": ("email", NOW - timedelta(days=1900), NOW - timedelta(days=1900), "gone"),
@@ -591,6 +600,10 @@ def customer_relations(made: Company, folder: Path, _servers: Servers) -> Iterat
             "custom_blocked": 0,
         }
         site.put(CUSTOMER, name, organization_name=name, **told)
+    site.granted = {("Communication", "write")}
+    for name, (customer, moment, _) in LETTERS.items():
+        told = {"communication_date": local(moment), "custom_blocked": 0}
+        site.put("Communication", name, **told, content=name, reference_doctype=CUSTOMER, reference_name=customer)
     for name, (channel, withdrawn, used, _) in PROOFS.items():
         times: dict[str, Any] = {"withdrawn_at": local(withdrawn), "last_used_at": local(used), "granted_at": local(used)}
         site.put("Consent Proof", name, email=f"{name[:5]}@example.org", channel=channel, custom_blocked=0, **times)
@@ -611,6 +624,7 @@ def customer_relations(made: Company, folder: Path, _servers: Servers) -> Iterat
         places: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
             (LEAD, LEADS),
             (CUSTOMER, CUSTOMERS),
+            ("Communication", LETTERS),
             ("Consent Proof", PROOFS),
         )
         made.truth["crm"] = lambda: {f"{doctype} {name}": fate(doctype, name) for doctype, told in places for name in told}
