@@ -42,6 +42,7 @@ connector = Connector(
     anonymizer=_anonymizer,
     attestor=_attestor,
     copies=copies,
+    key=lambda text: tuple(text.split("//")),
     beside=fitting,
     batch_size=50,
     extra="rest",

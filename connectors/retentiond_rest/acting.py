@@ -19,7 +19,7 @@ from retentiond.connector import (
 )
 from retentiond.connector.http import Reply
 from retentiond_rest.listing import listed
-from retentiond_rest.looking import key_values, looked
+from retentiond_rest.looking import key_values, looked, table_of
 from retentiond_rest.places import Told
 from retentiond_rest.records import Seen
 from retentiond_rest.requests import Act, Awaited, Purge
@@ -28,7 +28,6 @@ from retentiond_rest.templates import Values
 
 REFUSALS = frozenset({400, 402, 405, 406, 407, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 426, 428, 451})
 """Statuses by which a system refuses one request, and another one may be served; 404 is what the manifest says it is."""
-_CODES = {409: "referenced", 423: "refused", 422: "constraint"}
 
 Ready = Callable[[Seen], Answer | None]
 """What is answered without doing anything; None where the record is to be acted on."""
@@ -51,11 +50,13 @@ class Acting:
     def act(self, refs: Sequence[RecordRef], act: Act, ready: Ready, before: Sequence[Purge] = ()) -> list[Answer]:
         """One answer for each record. Raises only where nothing of the batch was done, or where nobody knows what was."""
         self._touched = False
-        once = None if self.session.kind.get is not None else looked(self.session, [ref.key for ref in refs])
+        by_list = self.session.kind.get is None
+        once = looked(self.session, [ref.key for ref in refs]) if by_list else {}
+        table = table_of(self.session)
         answers: list[Answer] = []
         for ref in refs:
             try:
-                now = (once if once is not None else looked(self.session, [ref.key]))[ref.key]
+                now = (once if by_list else looked(self.session, [ref.key], table))[ref.key]
             except ConnectorError as error:
                 if error.code != "unsupported":  # else a key that is no step of an address, which concerns no other record
                     return self._given_up(error, answers, len(refs))
@@ -118,7 +119,7 @@ class Acting:
             return Answer.done(How.RESPONSE, rows)
         if reply.status in act.gone:
             return Answer.not_found()
-        return Answer.failed(_CODES.get(reply.status, "refused"))
+        return Answer.failed("refused")
 
     def _confirmed(self, act: Act, reply: Reply) -> None:
         if act.confirms is None:

@@ -22,7 +22,6 @@ class RestAttestor(Attestor):
 
     def attest(self) -> Sequence[Attested]:
         """The settings whose values have a meaning."""
-        self._session.see()
         answers: dict[str, Any] = {}
         found = []
         for name, setting in self._session.kind.attest.items():

@@ -68,6 +68,8 @@ class Written(Part):
     def _one_kind(self) -> Written:
         if len({form == "day" for form in self.forms}) > 1:
             raise ValueError("is either a day or an instant; forms of both do not go together")
+        if self.zone is None and any("%" in form and "%z" not in form for form in self.forms):
+            raise ValueError("needs a `zone`, since its form tells none")
         return self
 
     def zone_values(self) -> list[str]:

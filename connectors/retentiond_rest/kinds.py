@@ -97,6 +97,8 @@ class Kind(Part):
         for name in ("key", "dates", "look"):
             if not getattr(self, name):
                 raise ValueError(f"records need `{name}`")
+        if self.ids is not None and len(self.key) > 1:
+            raise ValueError("records of which only ids are known have a key of one part")
         if self.ids is not None and self.get is None:
             raise ValueError("records of which only ids are known are read with `look: {get: …}`")
         if self.delete is not None and self.copies is None:
@@ -133,6 +135,13 @@ class Kind(Part):
     def zoned(self, values: Mapping[str, str]) -> Kind:
         """This kind with the zones of its dates that the settings tell."""
         return self.model_copy(update={"dates": {name: spec.zoned(values) for name, spec in self.dates.items()}})
+
+    def columns(self) -> set[str]:
+        """The columns of the application's own table that decide."""
+        places = {*self.key, *self.identity, *self.covers, *(spec.at for spec in self.dates.values())}
+        places |= {spec.at for spec in self.facts.values()} | {place for places in self.subjects.values() for place in places}
+        places |= {spec.agrees.at for spec in self.dates.values() if spec.agrees is not None}
+        return {place.removeprefix("row:/").split("/")[0] for place in places if place.startswith("row:/")}
 
     def zones(self) -> set[str]:
         """The names of the values that tell a zone."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,20 @@ from retentiond_rest.session import Session
 from retentiond_rest.templates import Values
 
 MOST_PAGES = 100_000
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a list has told so far; of the items digests only."""
+
+    count: int = 0
+    distinct: set[bytes] = field(default_factory=set)
+    followed: set[str | int] = field(default_factory=set)
+
+    def add(self, items: list[Any]) -> None:
+        """Count the items of a page."""
+        self.count += len(items)
+        self.distinct |= {hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=16).digest() for item in items}
 
 
 def listed(session: Session, request: ListRequest, values: Values, parent: Any = None) -> Iterator[Told]:
@@ -39,12 +55,12 @@ def listed(session: Session, request: ListRequest, values: Values, parent: Any =
                 yield Told(item, parent=parent, path={"folder": folder, "name": name, "whole": place})
 
 
-def _items(session: Session, request: ListRequest, values: Values) -> list[Any]:
-    """All items, each page after the other."""
-    pages, totals = request.pages, set()
-    found: list[Any] = []
+def _items(session: Session, request: ListRequest, values: Values) -> Iterator[Any]:
+    """All items, each page after the other; whoever asks has to take all of them before anything is done."""
+    pages = request.pages
     query: dict[str, str | int] = dict([pages.size] if pages.size else [])
-    path, seen, last = None, set(), None
+    told, totals = _Told(), set()
+    path, last = None, None
     if pages.query is not None and pages.by in {"page", "offset"}:
         query[pages.query] = pages.first
     for _ in range(MOST_PAGES):
@@ -52,23 +68,27 @@ def _items(session: Session, request: ListRequest, values: Values) -> list[Any]:
         items = _unpacked(session, request, answer)
         if items and items == last:
             raise ConnectorError(f"The list of {session.target} gives the same page again, whichever is asked for.", "malformed")
-        found += items
         last = items
+        told.add(items)
+        yield from items
         if pages.total is not None:
             totals.add(_whole(session, pointed(answer, pages.total)))
-            if max(totals) <= len(found):
-                return _all(session, found, totals)
+            if max(totals) <= told.count:
+                break
         following = _following(session, pages, answer, len(items), query)
         if following is None:
-            return _all(session, found, totals)
-        if following in seen:
+            break
+        if following in told.followed:
             raise ConnectorError(f"The list of {session.target} runs in a circle.", "malformed")
-        seen.add(following)
+        told.followed.add(following)
         if pages.by == "link":
             path = _within(session, following)
         elif pages.query is not None:
             query[pages.query] = following
-    raise ConnectorError(f"The list of {session.target} has no end.", "malformed")
+    else:
+        raise ConnectorError(f"The list of {session.target} has no end.", "malformed")
+    if totals and totals != {len(told.distinct)}:
+        raise TransientConnectorError(f"The list of {session.target} changed while it was read.", "unreadable")
 
 
 def _asked(session: Session, request: ListRequest, values: Values, query: Mapping[str, str | int], path: str | None) -> Any:
@@ -102,13 +122,6 @@ def _following(session: Session, pages: Pages, answer: Any, count: int, query: M
         return None
     at = int(query[str(pages.query)])
     return at + 1 if pages.by == "page" else at + count
-
-
-def _all(session: Session, found: list[Any], totals: set[int]) -> list[Any]:
-    distinct = {json.dumps(item, sort_keys=True) for item in found}
-    if totals and totals != {len(distinct)}:
-        raise TransientConnectorError(f"The list of {session.target} changed while it was read.", "unreadable")
-    return found
 
 
 def _unpacked(session: Session, request: ListRequest, answer: Any) -> list[Any]:

@@ -43,17 +43,38 @@ def everything(session: Session, *, of_kind: bool = True) -> list[Seen]:
     return list(found.values())
 
 
-def looked(session: Session, keys: Iterable[Key]) -> Mapping[Key, Seen | None]:
-    """Each of the records as it is now, of the kind or not any more; None where the system has none under that key."""
+def looked(session: Session, keys: Iterable[Key], table: Mapping[str, Row] | None = None) -> Mapping[Key, Seen | None]:
+    """Each of the records as it is now, of the kind or not any more; None where the system has none under that key.
+
+    `table` is what `table_of` told a moment ago; it is read anew where it is left out.
+    """
     get = session.kind.get
     if get is None:
         there = {one.ref.key: one for one in everything(session, of_kind=False)}
         return {key: there.get(key) for key in keys}
-    table = _table(session)
+    table = table_of(session) if table is None else table
     found = {key: _got(session, get, key, table.get(key[-1], {})) for key in dict.fromkeys(keys)}
     if None in found.values():
         session.see()
     return {key: None if told is None else _same(session, told, key) for key, told in found.items()}
+
+
+def sampled(session: Session) -> bool:
+    """True where the first record of the list is told alike by the list and by its key, or there is none to compare.
+
+    Where it is not every record would count as changed, and none would ever go.
+    """
+    if session.kind.list_ is None or session.kind.get is None:
+        return True
+    for _ in range(2):  # it may have changed in between, once
+        told = next(iter(_told(session)), None)
+        if told is None:
+            return True
+        listed_ = seen(session.kind, told, session.target)
+        now = looked(session, [listed_.ref.key])[listed_.ref.key]
+        if now is None or now.ref == listed_.ref:
+            return True
+    return False
 
 
 def _same(session: Session, told: Told, key: Key) -> Seen:
@@ -68,9 +89,10 @@ def _told(session: Session) -> Iterator[Told]:
     if kind.list_ is not None:
         yield from _listed(session, kind)
     elif get is not None:
-        for name, row in _table(session).items():
+        for name, row in table_of(session).items():
             told = _got(session, get, (name,), row)
             if told is not None:
+                _same(session, told, (name,))
                 yield told
 
 
@@ -86,9 +108,10 @@ def _listed(session: Session, kind: Kind) -> Iterator[Told]:
         yield from listed(session, kind.list_, values, parent.body)
 
 
-def _table(session: Session) -> Mapping[str, Row]:
+def table_of(session: Session) -> Mapping[str, Row]:
+    """The application's own table, of which only the columns are read that decide; empty where there is none."""
     ids = session.options.ids
-    return {} if ids is None else dict(rows(ids, session.target))
+    return {} if ids is None else rows(ids, session.target, session.kind.columns())
 
 
 def _got(session: Session, get: GetRequest, key: Key, row: Row) -> Told | None:

@@ -100,7 +100,6 @@ def kind_of(connection: RestConnection, options: RestOptions) -> Kind:
 
 def fitting(connection: RestConnection, options: RestOptions, others: Sequence[tuple[Target, RestOptions]]) -> RestOptions:
     """The options, which fit the manifest; raises `ConfigurationError` with what does not."""
-    del others
     kind = kind_of(connection, options)
     manifest = connection.manifest
     if kind.ids is not None and options.ids is None:
@@ -112,6 +111,9 @@ def fitting(connection: RestConnection, options: RestOptions, others: Sequence[t
         raise ConfigurationError(f"The manifest {manifest.name} needs for {options.kind} under `values`: {', '.join(lacking)}.")
     if spare := sorted(set(options.values) - needed):
         raise ConfigurationError(f"The manifest {manifest.name} knows for {options.kind} no value {spare[0]!r}.")
+    for other, told in others:
+        if (told.kind, told.values, told.ids) == (options.kind, options.values, options.ids):
+            raise ConfigurationError(f"Two data sets hold the same {options.kind}, one of them {other}. Keep one of them.")
     kind.zoned({**connection.values, **options.values})
     return options
 

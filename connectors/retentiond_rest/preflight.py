@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from retentiond.connector import Action, Finding
-from retentiond_rest.rows import rows
+from retentiond_rest.looking import sampled, table_of
 from retentiond_rest.session import Session
 
 WARNED = timedelta(days=14)
@@ -16,9 +16,18 @@ def preflight(session: Session, action: Action) -> list[Finding]:
     """The findings; raises `ConnectorError` where the system cannot be asked. Changes nothing."""
     del action  # whether a right to act is missing no system of these tells without being asked to act
     session.see()
-    if session.options.ids is not None:
-        rows(session.options.ids, session.target)
-    return _ending(session)
+    table_of(session)
+    return [*_alike(session), *_ending(session)]
+
+
+def _alike(session: Session) -> list[Finding]:
+    if sampled(session):
+        return []
+    what = (
+        f"The list of {session.target} and the request for one record tell of the same one in two ways, so each would count as "
+        f"changed. Mend its manifest: dates, facts, persons and keys have to stand in both."
+    )
+    return [Finding(what)]
 
 
 def _ending(session: Session) -> list[Finding]:

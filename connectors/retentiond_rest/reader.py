@@ -9,7 +9,7 @@ from itertools import islice
 from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Subject
 from retentiond_rest.looking import everything, looked
 from retentiond_rest.preflight import preflight
-from retentiond_rest.records import Seen, belongs
+from retentiond_rest.records import Seen
 from retentiond_rest.session import Session
 
 PAGE = 500
@@ -53,7 +53,7 @@ class RestReader(Reader):
         if len(key) != len(self._session.kind.key):
             return None
         one = looked(self._session, [key])[key]
-        if one is None or self._session.spared(key) or not belongs(self._session.kind, one.told):
+        if one is None or self._session.spared(key) or not one.of_kind:
             return None
         return one.ref
 

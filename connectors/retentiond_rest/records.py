@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from retentiond.connector import ConnectorError, Fact, Presence, RecordRef, Subject, Target, subject
@@ -18,7 +18,8 @@ class Seen:
 
     ref: RecordRef
     state: Presence
-    told: Told = field(repr=False)
+    of_kind: bool
+    """False where the system has it and the kind leaves it out."""
 
 
 def seen(kind: Kind, told: Told, target: Target) -> Seen:
@@ -44,7 +45,7 @@ def seen(kind: Kind, told: Told, target: Target) -> Seen:
         facts=facts,
         subjects=people,
     )
-    return Seen(ref, state, told)
+    return Seen(ref, state, belongs(kind, told))
 
 
 def key_of(kind: Kind, told: Told, target: Target) -> tuple[str, ...]:

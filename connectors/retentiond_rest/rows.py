@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from retentiond.connector import ConnectorError, Secret, Target
 from retentiond_rest.options import Ids
 
 
-def rows(ids: Ids, target: Target) -> list[tuple[str, Mapping[str, Any]]]:
-    """Each id once, with the row that tells of it. Raises `ConnectorError` where the table cannot be read or looks broken."""
+def rows(ids: Ids, target: Target, columns: Collection[str] = ()) -> dict[str, Mapping[str, Any]]:
+    """Each id once, with what its row tells in `columns`; what two rows tell differently is not known.
+
+    Raises `ConnectorError` where the table cannot be read or looks broken.
+    """
     found: dict[str, Mapping[str, Any]] = {}
-    for row in _rows(ids, target):
+    for row in _rows(ids, target, {ids.id, *columns}):
         if ids.id not in row:
             raise ConnectorError(f"The table of ids of {target} has no {ids.id!r}. Mend `ids`.", "unreadable")
         value = row[ids.id]
@@ -25,20 +28,22 @@ def rows(ids: Ids, target: Target) -> list[tuple[str, Mapping[str, Any]]]:
             continue  # a row that stored nothing there
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ConnectorError(f"An id of {target} is neither text nor a whole number.", "unreadable")
-        found[str(value)] = row
+        told = {name: row.get(name) for name in columns}
+        before = found.get(str(value), told)
+        found[str(value)] = {name: told[name] if told[name] == before[name] else None for name in columns}
     if not found and not ids.may_be_empty:
         raise ConnectorError(
             f"The table of ids of {target} names none, which is taken for an error. Say `may_be_empty: true` where that can be.",
             "unreadable",
         )
-    return list(found.items())
+    return found
 
 
-def _rows(ids: Ids, target: Target) -> Iterator[Mapping[str, Any]]:
+def _rows(ids: Ids, target: Target, columns: Collection[str]) -> Iterator[Mapping[str, Any]]:
     if ids.file is not None:
         yield from _file(ids.file, target)
     if ids.database is not None and ids.table is not None:
-        yield from _table(ids.database, ids.table, target)
+        yield from _table(ids.database, ids.table, target, columns)
 
 
 def _file(path: Path, target: Target) -> Iterator[Mapping[str, Any]]:
@@ -62,13 +67,20 @@ def _object(row: Any) -> dict[str, Any]:
     return row
 
 
-def _table(database: Secret, table: str, target: Target) -> Iterator[Mapping[str, Any]]:
+def _table(database: Secret, table: str, target: Target, columns: Collection[str]) -> Iterator[Mapping[str, Any]]:
+    """Reads no other columns: a chat's text has no business here."""
     try:
         engine = sa.create_engine(database.reveal(), poolclass=sa.NullPool)
         schema, _, name = table.rpartition(".")
         with engine.connect() as connection:
-            for row in connection.execute(sa.select(sa.text("*")).select_from(sa.table(name, schema=schema or None))):
+            there = {column["name"] for column in sa.inspect(connection).get_columns(name, schema or None)}
+            chosen: list[sa.ColumnClause[Any]] = [sa.column(column) for column in sorted(there & set(columns))]
+            asked = sa.select(*chosen).select_from(sa.table(name, schema=schema or None))
+            for row in connection.execute(asked) if chosen else ():
                 yield _plain(row._mapping)  # noqa: SLF001 - its public name in SQLAlchemy
+    except ImportError:
+        what = f"The table of ids of {target} lies in a database whose driver is missing: `pip install 'retentiond[sql]'`."
+        raise ConnectorError(what, "unavailable") from None
     except sa.exc.SQLAlchemyError as error:
         raise ConnectorError(f"The table of ids of {target} cannot be read ({type(error).__name__}).", "unreadable") from None
 

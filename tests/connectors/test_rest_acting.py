@@ -170,7 +170,7 @@ def test_a_part_that_is_refused_keeps_its_whole(tmp_path: Path) -> None:
     with fake.served() as url:
         data = dataset(tmp_path, url, "openai", openai.KEY, "conversations", values={"canary": "file-canary"}, ids=ids)
         (answer,) = data.delete(data.find("created"))
-    assert (answer.said, answer.code) == (Said.FAILED, "referenced")
+    assert (answer.said, answer.code) == (Said.FAILED, "refused")
     assert "conv" in fake.conversations
     assert [item["id"] for item in fake.items["conv"]] == ["msg_conv_0"]
 

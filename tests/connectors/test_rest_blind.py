@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from connectors.rest_support import Dataset, dataset
+from connectors.rest_support import TARGET, Dataset, dataset
 from support.vendors.crm import KEY, Crm
 from support.vendors.fake import told
 from support.webserver import Answered, Asked, serving
 
-from retentiond.connector import ConnectorError, OutcomeUnknownError, Presence, TransientConnectorError
+from retentiond.connector import Action, ConnectorError, OutcomeUnknownError, Presence, TransientConnectorError
+from retentiond_rest import connector
 from retentiond_rest.requests import Pages
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "describe-a-rest-system.md"
@@ -195,6 +197,37 @@ def test_paging_needs_what_it_goes_by() -> None:
     for by in ("page", "offset", "cursor", "link"):
         with pytest.raises(ValueError, match="needs"):
             Pages.model_validate({"by": by})
+
+
+@pytest.mark.parametrize(("left", "what"), [(15, None), (14, "ends on"), (0, "ends on"), (-1, "ended on")])
+def test_the_end_of_a_key_is_told_in_time_by_the_clock_of_the_system(leads: Dataset, left: int, what: str | None) -> None:
+    with connector.reader(leads.connection, leads.options, TARGET) as reader:
+        now = reader.now()
+    assert now is not None
+    connection = leads.connection.model_copy(update={"key_expires": now.date() + timedelta(days=left)})
+    with connector.reader(connection, leads.options, TARGET) as reader:
+        findings = reader.preflight(Action.DELETE)
+    assert [finding.refuses for finding in findings] == ([] if what is None else [False])
+    assert all(str(what) in finding.what for finding in findings)
+
+
+def test_a_list_that_tells_less_than_the_record_itself_is_found_before_anything_is_done(leads: Dataset, fake: Crm) -> None:
+    """Otherwise each record would count as changed, for ever."""
+
+    def findings() -> list[bool]:
+        with connector.reader(leads.connection, leads.options, TARGET) as reader:
+            return [finding.refuses for finding in reader.preflight(Action.DELETE)]
+
+    assert findings() == []
+    whole = fake.routes()
+
+    def short(_: Asked) -> Answered:
+        return told({"leads": [{**lead, "email": None} for lead in fake.leads.values()], "next": None})
+
+    fake.routes = lambda: {**whole, "GET /api/leads": short}  # type: ignore[method-assign]
+    assert findings() == [True]
+    fake.leads.clear()
+    assert findings() == []
 
 
 def test_what_is_archived_or_in_the_trash_still_counts_as_there(leads: Dataset, fake: Crm) -> None:

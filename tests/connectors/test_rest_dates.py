@@ -76,7 +76,7 @@ def test_two_places_that_disagree_are_both_not_believed(days: int, believed: boo
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.lists(st.integers(), max_size=2)
-FORMS = st.sampled_from([["unix"], ["unix-ms"], ["iso"], ["day"], ["%Y-%m-%d %H:%M:%S"], ["iso", "unix"]])
+FORMS = st.sampled_from([["unix"], ["unix-ms"], ["iso"], ["day"], ["%Y-%m-%d %H:%M:%S%z"], ["iso", "unix"]])
 
 
 @given(ANYTHING, FORMS, st.sampled_from([None, "Europe/Berlin", "Asia/Kathmandu"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from retentiond_rest.rows import rows
 
 def read(folder: Path, name: str, text: str, **more: Any) -> list[str]:
     (folder / name).write_text(text, encoding="utf-8")
-    return [key for key, _ in rows(Ids.model_validate({"file": str(folder / name), "id": "id", **more}), TARGET)]
+    return list(rows(Ids.model_validate({"file": str(folder / name), "id": "id", **more}), TARGET))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,21 @@ def test_a_table_in_a_database_tells_when_a_chat_was_closed(tmp_path: Path) -> N
     assert set(fake.responses) == {"resp_open", "resp_unknown"}
 
 
+def test_a_database_whose_driver_is_missing_or_that_is_none_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for address, what in (
+        ("postgresql+psycopg://nobody:canary@127.0.0.1:1/x", "driver is missing"),
+        ("sqlite:////nowhere/canary.db", "OperationalError"),
+        (f"sqlite:///{tmp_path}/empty.db", "NoSuchTableError"),
+        ("canary", "ArgumentError"),
+    ):
+        (tmp_path / "url").write_text(address)
+        ids = Ids.model_validate({"database": {"file": str(tmp_path / "url")}, "table": "chats", "id": "response"})
+        with pytest.raises(ConnectorError, match=what) as raised:
+            rows(ids, TARGET)
+        assert "canary" not in str(raised.value)
+
+
 def test_a_chat_that_was_opened_again_is_left_alone(tmp_path: Path) -> None:
     """The row decides, too: it is read again just before the act."""
     fake = openai.OpenAI()
@@ -105,6 +121,31 @@ def test_a_chat_that_was_opened_again_is_left_alone(tmp_path: Path) -> None:
         table.write_text("id,closed_at\nresp_1,\n")
         assert [answer.said for answer in data.delete(refs)] == [Answered.CHANGED]
     assert set(fake.responses) == {"resp_1"}
+
+
+def test_what_two_rows_tell_differently_is_not_known(tmp_path: Path) -> None:
+    """One chat of two is still open: the response is kept."""
+    (tmp_path / "ids.csv").write_text("id,closed_at,app\nresp_1,2025-01-10T10:05:00Z,web\nresp_1,,web\nresp_2,2025-01-10,web\n")
+    found = rows(Ids(file=tmp_path / "ids.csv", id="id"), TARGET, ["closed_at", "app"])
+    assert found == {"resp_1": {"closed_at": None, "app": "web"}, "resp_2": {"closed_at": "2025-01-10", "app": "web"}}
+
+
+def test_no_other_column_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "ids.jsonl").write_text('{"id": "resp_1", "closed_at": null, "text": "I am Erika"}\n')
+    assert rows(Ids(file=tmp_path / "ids.jsonl", id="id"), TARGET, ["closed_at"]) == {"resp_1": {"closed_at": None}}
+
+
+def test_an_answer_about_another_record_is_an_error(tmp_path: Path) -> None:
+    fake = openai.OpenAI()
+    fake.put_file("file-canary", 1_500_000_000)
+    fake.put_response("resp_1", 1_600_000_000)
+    fake.responses["resp_1"]["id"] = "resp_2"
+    (tmp_path / "ids.csv").write_text("id\nresp_1\n")
+    ids = {"file": str(tmp_path / "ids.csv"), "id": "id"}
+    with fake.served() as url:
+        data = dataset(tmp_path, url, "openai", openai.KEY, "responses", values={"canary": "file-canary"}, ids=ids)
+        with pytest.raises(ConnectorError, match="another record"):
+            data.find("created")
 
 
 def test_a_wrong_key_does_not_make_every_response_absent(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from connectors.rest_support import dataset
 
-from retentiond.connector import ConfigurationError
+from retentiond.connector import ConfigurationError, Target
 from retentiond.connector.registry import mapping_digest
 from retentiond_rest import connector
 from retentiond_rest.loading import load, shipped
+from retentiond_rest.parts import Shape
 
 SOUND = """\
 rest: 1
@@ -58,6 +59,7 @@ def test_a_sound_manifest_is_taken(tmp_path: Path) -> None:
         ("forms: [iso]", "forms: [whenever]", 12, "must be unix, unix-ms, iso, day, or a pattern"),
         ("forms: [iso]", "forms: [iso, day]", 12, "either a day or an instant"),
         ("Europe/Berlin", "Berlin", 12, "no IANA time zone"),
+        ("forms: [iso], zone: Europe/Berlin", "forms: ['%Y-%m-%d']", 12, "needs a `zone`"),
         ("{at: /at,", "{at: at,", 12, "must be a place"),
         (
             '    dates:\n      created: {at: /at, forms: [iso], zone: Europe/Berlin, "null": undated}\n',
@@ -127,6 +129,16 @@ def test_settings_that_do_not_fit_the_manifest_are_refused(tmp_path: Path, told:
         dataset(tmp_path, manifest="openai", secret="x", **more)  # noqa: S106 - of no system
 
 
+def test_two_data_sets_of_the_very_same_records_are_refused(tmp_path: Path) -> None:
+    """Two rules would act on the same record, each without the other's holds."""
+    data = dataset(tmp_path, "https://api.openai.com", "openai", "x", "files", values={"canary": "file-canary"})
+    other = Target("vendor", "others")
+    with pytest.raises(ConfigurationError, match="Two data sets hold the same files, one of them vendor/others"):
+        connector.beside(data.connection, data.options, [(other, data.options)])
+    another = data.options.model_copy(update={"kind": "vector-stores"})
+    assert connector.beside(data.connection, data.options, [(other, another)]) == data.options
+
+
 def test_a_zone_that_there_is_not_and_a_user_that_is_missing_are_refused(tmp_path: Path) -> None:
     values = {"survey": "1", "zone": "Berlin"}
     with pytest.raises(ConfigurationError, match="zone is no IANA time zone"):
@@ -143,3 +155,19 @@ def test_each_shipped_manifest_is_sound(name: str) -> None:
     for kind in manifest.kinds.values():
         for action, act in kind.acts():
             assert act.accept, action
+
+
+@pytest.mark.parametrize(
+    ("shape", "fitting", "others"),
+    [
+        ({"there": True}, ["x", 0, False, [], {}], [None, ""]),
+        ({"there": False}, [None, ""], ["x", 0, False]),
+        ({"equals": [True]}, [True], [1, "true", "True", None, [True]]),
+        ({"equals": [0, "no"]}, [0, "no"], [False, None, "", "0"]),
+        ({"differs": ["OK"]}, ["No permission", 0, False, ["OK"]], ["OK", None, ""]),
+    ],
+)
+def test_a_shape_is_told_by_value_and_type(shape: dict[str, Any], fitting: list[Any], others: list[Any]) -> None:
+    told = Shape.model_validate({"at": "/state", **shape})
+    assert [value for value in [*fitting, *others] if told.fits({"state": value})] == fitting
+    assert told.fits({}) is (shape == {"there": False})

@@ -92,6 +92,18 @@ def test_what_is_stored_at_openai_goes_and_the_rest_stays(tmp_path: Path, kind: 
         assert {key.split("-")[1] for key in keys} == expected, other
 
 
+def test_a_response_that_failed_is_a_record_like_any_other(tmp_path: Path) -> None:
+    """It tells an error, which is what it holds and not what went wrong with the question."""
+    fake = openai.OpenAI()
+    fake.put_file("file-canary", OLD)
+    fake.put_response("resp-1", OLD)
+    fake.responses["resp-1"] |= {"status": "failed", "error": {"code": "server_error", "message": "Erika"}}
+    with fake.served() as url:
+        ids = ids_file(tmp_path, **{"resp-1": None})
+        data = dataset(tmp_path, url, "openai", openai.KEY, "responses", values={"canary": "file-canary"}, ids=ids)
+        assert deleted(data, "created") == [Answered.DONE]
+
+
 def test_listmonk_says_done_where_nobody_was_and_is_not_believed(tmp_path: Path) -> None:
     fake = listmonk.Listmonk()
     fake.put(1, "2020-01-01T00:00:00+01:00", "erika@example.org")
