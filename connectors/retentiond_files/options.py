@@ -30,6 +30,7 @@ class Format(StrEnum):
     APACHE_ERROR = "apache-error"
     ISO8601 = "iso8601"
     SYSLOG = "syslog"
+    JSON = "json"
 
 
 ZONELESS = frozenset({Format.NGINX_ERROR, Format.APACHE_ERROR, Format.SYSLOG})
@@ -66,9 +67,13 @@ class Content(OptionPart):
     format: Format
     zone: Zone | None = None
     """The zone of lines that tell none."""
+    field: str | None = Field(default=None, min_length=1)
+    """The name under which a line of JSON tells its date."""
 
     @model_validator(mode="after")
     def _zoned(self) -> Content:
+        if (self.format is Format.JSON) != (self.field is not None):
+            raise ValueError("needs a field for format json, and none for the others")
         if self.format in ZONELESS and self.zone is None:
             raise ValueError(f"needs a zone, because lines of {self.format} tell none")
         if self.format in {Format.NGINX_COMBINED, Format.APACHE_COMBINED} and self.zone is not None:

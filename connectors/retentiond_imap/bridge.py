@@ -138,14 +138,22 @@ def _stars_off(bridge: Bridge, going: Going) -> set[Key]:
 
 
 def _expunged(bridge: Bridge, going: Going) -> set[Key]:
-    """Expunge from Trash and Drafts by the very UIDs; the keys that were refused."""
+    """Expunge from Trash and Drafts by the very UIDs; the keys that were refused, and are there still."""
     refused: set[Key] = set()
+    unsure: set[Key] = set()
     for folder, mine in by_folder(going, lambda place: place.folder in bridge.ends).items():
-        if not (
-            same_folder(bridge.session, folder, going) and bridge.session.mark(mine, on=True) and bridge.session.expunge(mine)
-        ):
+        if not same_folder(bridge.session, folder, going):
             refused |= set(mine.values())
-    return refused
+            continue
+        marked = bridge.session.mark(mine, on=True)
+        if not (bridge.session.expunge(mine) and marked):
+            unsure |= set(mine.values())
+    there = bridge.until({key: going[key] for key in unsure}, lambda _found: False) if unsure else {}
+    for folder, mine in by_folder(there, lambda place: place.folder in bridge.ends).items():
+        # Who did not mark it would find it marked, and somebody else's EXPUNGE would take it.
+        if same_folder(bridge.session, folder, there):
+            bridge.session.mark(mine, on=False)
+    return refused | there.keys()
 
 
 def _verify(bridge: Bridge, acknowledged: Going) -> None:

@@ -32,6 +32,7 @@ class ImapDeleter(Deleter):
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
         if not refs:
             return []
+        self._session.awake()
         batch = look(self._session, self._dataset, refs, lambda _found: True)
         if sentences := lacking(self._session, self._dataset, batch.layout):
             raise ConnectorError(sentences[0], "unsupported")

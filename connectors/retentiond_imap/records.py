@@ -73,6 +73,8 @@ class Copied:
     marks: frozenset[str]
     """Its flags, keywords and labels, in small letters."""
     blocked: bool
+    youngest: datetime | None = None
+    """When the youngest message of its conversation was received; told only where a date of the data set asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def dataset_of(connection: ImapConnection, options: ImapOptions, target: Target)
     """Make the options ready."""
     names = {name.lower(): name for name in _ALWAYS}
     more = [source.header for source in options.dates.values() if isinstance(source, InHeader)]
+    if options.converses:
+        more += ["In-Reply-To", "References"]
     for name in (*options.persons, *more, *([INTERNAL_ID] if connection.proton else [])):
         names.setdefault(name.lower(), name)
     return Dataset(target, connection, options, claim_of(options), rivals_of(options), decisive(options), tuple(names.values()))
@@ -137,7 +141,7 @@ def stamp(moment: datetime | None) -> str:
 def _date(source: Source, one: Copied) -> Moment | None:
     match source:
         case Received():
-            return in_zone(one.message.received, source.day)
+            return in_zone(one.youngest if source.conversation else one.message.received, source.day)
         case Saved():
             return in_zone(one.message.saved, source.day)
         case InHeader():

@@ -12,10 +12,13 @@ from retentiond.connector import ConnectorError
 from retentiond_imap.connect import hang_up, open_client, where_is
 from retentiond_imap.fetched import Message, read_messages, small
 from retentiond_imap.options import ImapConnection
-from retentiond_imap.trouble import FAILURES, as_error, in_doubt, response_code, translated
+from retentiond_imap.trouble import FAILURES, in_doubt, response_code, translated
 
 AT_ONCE = 500
-"""Messages that one command asks for."""
+"""Messages that one command asks for, or changes."""
+
+AT_ONCE_BEHIND_BRIDGE = 50
+"""Messages that one command changes behind Proton Bridge, which passes each on, and lets large ones run into time-outs."""
 
 DELETED = "\\Deleted"
 
@@ -38,9 +41,11 @@ class Mailbox:
 class Session:
     """One connection. Reading commands are safe to repeat; the changing ones raise `OutcomeUnknownError` where no answer came."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, connection: ImapConnection, *, writes: bool) -> None:
         self.client = client
-        self.where = where
+        self.where = where = where_is(connection)
+        self._connection, self._writes = connection, writes
+        self._most = AT_ONCE_BEHIND_BRIDGE if connection.proton else AT_ONCE
         with translated(where):
             self.capabilities = frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
 
@@ -49,7 +54,7 @@ class Session:
         """Connect and log in; raises `ConnectorError`."""
         client = open_client(connection, writes=writes)
         try:
-            return cls(client, where_is(connection))
+            return cls(client, connection, writes=writes)
         except BaseException:
             hang_up(client)
             raise
@@ -57,6 +62,17 @@ class Session:
     def close(self) -> None:
         """Log out; harmless when repeated."""
         hang_up(self.client)
+
+    def awake(self) -> None:
+        """See that the connection still stands, and make another where the server ended it, as after half an hour of silence.
+
+        For the beginning of a question or a batch: nothing that was sent before is sent again.
+        """
+        try:
+            self.client.noop()
+        except FAILURES:
+            hang_up(self.client)
+            self.client = open_client(self._connection, writes=self._writes)
 
     def has(self, capability: str) -> bool:
         """True where the server offers it."""
@@ -144,45 +160,46 @@ class Session:
             }
 
     def mark(self, uids: Iterable[int], flag: str = DELETED, *, on: bool) -> bool:
-        """Set or take a flag; False where the server refused."""
-        return all(
-            self._change(self.client.add_flags if on else self.client.remove_flags, part, [flag]) for part in portions(uids)
-        )
+        """Set or take a flag; False where the server refused it for some."""
+        return self._change(self.client.add_flags if on else self.client.remove_flags, uids, [flag], silent=True)
 
     def expunge(self, uids: Iterable[int]) -> bool:
-        """Take away just those of these messages that are marked; False where the server refused."""
-        return all(self._change(self.client.uid_expunge, part) for part in portions(uids))
+        """Take away just those of these messages that are marked; False where the server refused it for some."""
+        return self._change(self.client.uid_expunge, uids)
 
     def move(self, uids: Iterable[int], folder: str) -> bool:
-        """Move messages; False where the server refused."""
-        return all(self._change(self.client.move, part, folder) for part in portions(uids))
+        """Move messages; False where the server refused it for some."""
+        return self._change(self.client.move, uids, folder)
 
     def copy(self, uids: Iterable[int], folder: str) -> bool:
-        """Copy messages; False where the server refused."""
-        return all(self._change(self.client.copy, part, folder) for part in portions(uids))
+        """Copy messages; False where the server refused it for some."""
+        return self._change(self.client.copy, uids, folder)
 
-    def create(self, folder: str) -> None:
-        """Make a folder; it may be there by now."""
-        try:
-            self.client.create_folder(folder)
-        except FAILURES as error:
-            if response_code(error) != "ALREADYEXISTS":
-                raise as_error(error, self.where) from None
-
-    def _change(self, command: Any, uids: Sequence[int], *words: Any) -> bool:
-        more = {"silent": True} if words and isinstance(words[0], list) else {}
+    def create(self, folder: str) -> bool:
+        """Make a folder; False where the server refused. It may be there by now, which is as good."""
         try:
             with in_doubt(self.where):
-                command(exactly(uids), *words, **more)
-        except FAILURES:
-            return False
+                self.client.create_folder(folder)
+        except FAILURES as error:
+            return response_code(error) == "ALREADYEXISTS"
         return True
 
+    def _change(self, command: Any, uids: Iterable[int], *words: Any, **more: Any) -> bool:
+        """Give the command for all of them; what is refused of one portion stops no other."""
+        refused = False
+        for part in portions(uids, self._most):
+            try:
+                with in_doubt(self.where):
+                    command(exactly(part), *words, **more)
+            except FAILURES:
+                refused = True
+        return not refused
 
-def portions(uids: Iterable[int]) -> Iterator[list[int]]:
+
+def portions(uids: Iterable[int], most: int = AT_ONCE) -> Iterator[list[int]]:
     """The UIDs, as many at once as one command takes."""
     rest = iter(uids)
-    while part := list(islice(rest, AT_ONCE)):
+    while part := list(islice(rest, most)):
         yield part
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import imapclient
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.bridge import STARRED, TRASH, WHOLE
 from support.bridge_world import ASIDE, PASSWORD, BridgeWorld
 from support.imap_world import message
@@ -130,6 +132,20 @@ def test_what_never_shows_is_a_doubt_and_not_done(world: BridgeWorld) -> None:
     assert bench.present(refs) == [Presence.PRESENT]
 
 
+@pytest.mark.parametrize("late", [0, 5])
+def test_an_expunge_that_is_refused_half_way_tells_each_message_truly(world: BridgeWorld, late: int) -> None:
+    keys = [put(world, number, "INBOX") for number in range(5)]
+    bench = Bench(world)
+    refs = bench.refs(keys)
+    world.bridge.sticks.add(keys[2][0])
+    world.bridge.late = late
+    answers = said(bench.act(DELETE, refs))
+    assert answers[:3] == [Answered.DONE, Answered.DONE, Answered.FAILED]
+    there = [Answered.FAILED if key in world.all_keys() else Answered.DONE for key in keys]
+    assert answers == there
+    assert world.bridge.deleted[TRASH] == set()
+
+
 def test_new_numbers_between_finding_and_deleting_delete_no_stranger(world: BridgeWorld) -> None:
     due = put(world, 1, "INBOX")
     bench = Bench(world)
@@ -246,6 +262,18 @@ def test_a_bridge_that_is_taken_for_a_plain_server_deletes_nothing(world: Bridge
     assert bench.snapshot() == before
 
 
+def test_another_server_with_a_folder_of_all_mail_is_refused_even_where_it_is_hidden(world: BridgeWorld) -> None:
+    put(world, 1, "INBOX")
+    world.connection = {**world.connection, "flavour": "plain"}
+    world.bridge.hidden.add(WHOLE)
+    world.bridge.capabilities += " X-GM-EXT-1"
+    bench = Bench(world)
+    with bench.reader() as reader:
+        assert any("folder of all mail" in finding.what and finding.refuses for finding in reader.preflight(DELETE))
+    with pytest.raises(ConnectorError, match="other servers of this kind"):
+        bench.act(DELETE, bench.find())
+
+
 def test_a_label_is_a_keyword_and_tells_a_date(world: BridgeWorld) -> None:
     world.options["dates"] = {"resolved_on": {"from": "keyword", "prefix": "resolved-"}, "received": {"from": "received"}}
     world.options["unmarked"] = ["Keep-6"]
@@ -269,14 +297,58 @@ def test_a_labelled_message_is_not_blocked_because_the_label_would_show_it(world
 
 
 def test_a_blocked_message_is_kept_below_the_folder_that_it_came_from(world: BridgeWorld) -> None:
-    key = put(world, 1, "Archive")
+    places = ("Archive", "Folders/Clients")
+    keys = [put(world, number, place) for number, place in enumerate(places)]
     bench = Bench(world)
-    refs = bench.refs([key], BLOCK)
-    assert said(bench.act(BLOCK, refs)) == [Answered.DONE]
-    assert world.bridge.mails[key[0]].labels == {"Folders/Restricted/Archive"}
-    assert bench.present(refs) == [Presence.BLOCKED]
-    assert said(bench.act(Action.UNBLOCK, bench.refs([key]))) == [Answered.DONE]
-    assert world.bridge.mails[key[0]].labels == {"Archive"}
+    refs = bench.refs(keys, BLOCK)
+    assert said(bench.act(BLOCK, refs)) == [Answered.DONE] * 2
+    assert [world.bridge.mails[key[0]].labels for key in keys] == [{f"Folders/Restricted/{place}"} for place in places]
+    assert bench.present(refs) == [Presence.BLOCKED] * 2
+    assert said(bench.act(Action.UNBLOCK, bench.refs(keys))) == [Answered.DONE] * 2
+    assert [world.bridge.mails[key[0]].labels for key in keys] == [{place} for place in places]
+
+
+def test_a_folder_that_cannot_be_made_fails_the_block_and_changes_nothing(world: BridgeWorld) -> None:
+    world.bridge.folders.append("Folders/Clients/Old")
+    key = put(world, 1, "Folders/Clients/Old")
+    bench = Bench(world)
+    assert said(bench.act(BLOCK, bench.refs([key], BLOCK))) == [Answered.FAILED]
+    assert world.bridge.mails[key[0]].labels == {"Folders/Clients/Old"}
+
+
+FOLDERS = ("INBOX", "Sent", "Archive", "Folders/Clients", "Drafts", TRASH, "Spam")
+MAILS = st.lists(
+    st.tuples(
+        st.sampled_from(FOLDERS),
+        st.sets(st.sampled_from(("Labels/Keep-6", "Labels/archived"))),
+        st.sets(st.sampled_from(("\\Flagged", "\\Seen"))),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mails=MAILS, chosen=st.sets(st.integers(0, 7)), late=st.integers(0, 12))
+def test_exactly_the_chosen_messages_go(world: BridgeWorld, mails: list[Any], chosen: set[int], late: int) -> None:
+    """Whatever holds them, whatever others marked, and however late it shows: each message that was not chosen is as it was."""
+    world.bridge.late = 0
+    world.empty()
+    world.bridge.deleted.clear()
+    world.options["folders"] = [*FOLDERS]
+    for number, (folder, labels, flags, marked) in enumerate(mails):
+        (name,) = put(world, number, folder, *labels, flags=tuple(flags))
+        if marked:
+            world.bridge.deleted.setdefault(folder, set()).add(name)
+    bench = Bench(world)
+    refs = bench.find()
+    before = bench.snapshot()
+    going = [ref for number, ref in enumerate(refs) if number in chosen]
+    world.bridge.late = late
+    assert set(said(bench.act(DELETE, going))) <= {Answered.DONE}
+    world.bridge.late = 0
+    kept = before.keys() - {ref.key for ref in going}
+    assert bench.snapshot() == {key: before[key] for key in kept}
 
 
 def test_the_fake_refuses_what_bridge_refuses(world: BridgeWorld) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from support.bridge import Bridge
 from support.certificates import Authority
 from support.dovecot import PASSWORD, Dovecot
+from support.wire import Wire
 
 from retentiond.connector import Action, ConnectorError, Target, TransientConnectorError
 from retentiond_imap import connector
@@ -113,8 +114,9 @@ def test_bridge_is_reached_by_starttls_and_its_own_certificate(
         bridge.close()
 
 
-def test_tls_where_the_server_speaks_none_is_told(door: dict[str, Any], dovecot: Dovecot) -> None:
-    assert "`port` and `security`" in str(raised({**door, "port": dovecot.port}))
+@pytest.mark.parametrize("nonsense", [b"* OK hello\r\n"], indirect=True)
+def test_tls_where_the_server_speaks_none_is_told(door: dict[str, Any], nonsense: int) -> None:
+    assert "`port` and `security`" in str(raised({**door, "port": nonsense}))
 
 
 @pytest.mark.parametrize("secret", ["wrong", "", 'with "quotes" and \\'])
@@ -125,6 +127,20 @@ def test_a_wrong_password_is_an_error_and_no_empty_mailbox(
     error = raised({**door, "port": dovecot.port, "security": "plain"})
     assert error.code == "forbidden"
     assert not isinstance(error, TransientConnectorError)
+
+
+@pytest.mark.parametrize("secret", ["schlüssel", "two\r\nA1 LOGOUT"])
+def test_a_password_that_login_cannot_carry_is_never_sent(
+    door: dict[str, Any], dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("KIT_IMAP_PASSWORD", secret)
+    assert "nothing was sent" in str(raised({**door, "port": dovecot.port, "security": "plain"}))
+
+
+@pytest.mark.parametrize("nonsense", [b""], indirect=True)
+def test_a_server_that_never_says_a_word_is_given_up(door: dict[str, Any], nonsense: int) -> None:
+    error = raised({**door, "port": nonsense, "security": "plain", "timeout_seconds": 1})
+    assert (error.code, isinstance(error, TransientConnectorError)) == ("timeout", True)
 
 
 @pytest.mark.parametrize("folder", ["Missing", "Missing/*"])
@@ -212,3 +228,26 @@ def test_a_preflight_of_a_mailbox_without_savedate_says_that_the_date_is_unknown
         connection = connection.model_copy(update={"host": host})
         with connector.reader(connection, options, TARGET) as reader:
             assert [finding.refuses for finding in reader.preflight(Action.DELETE)] == told
+
+
+def test_a_reader_that_was_hung_up_on_goes_on_with_the_next_question(door: dict[str, Any], dovecot: Dovecot) -> None:
+    """The engine keeps a reader open for a whole run, and a server hangs up after half an hour of silence."""
+    wire = Wire("127.0.0.1", dovecot.port)
+    connection = ImapConnection.model_validate({**door, "port": wire.port, "security": "plain"})
+    with connector.reader(connection, ImapOptions.model_validate(OPTIONS), TARGET) as reader:
+        assert reader.count() == 0
+        wire.hang_up()
+        assert reader.count() == 0
+    wire.close()
+
+
+def test_folders_that_no_data_set_claims_are_counted(door: dict[str, Any], dovecot: Dovecot) -> None:
+    for name in ("Clients", "Clients/Anna", "Restricted", "Restricted/INBOX", "Junk"):
+        dovecot.doveadm("mailbox", "create", "-u", door["user"], name)
+    connection = ImapConnection.model_validate({**door, "port": dovecot.port, "security": "plain"})
+    own = ImapOptions.model_validate({**OPTIONS, "block": {"folder": "Restricted"}})
+    junk = ImapOptions.model_validate({**OPTIONS, "folders": ["Junk"]})
+    with connector.reader(connection, connector.beside(connection, own, [(TARGET, junk)]), TARGET) as reader:
+        (finding,) = reader.coverage()
+    assert finding.what.startswith("2 folders of mailbox")
+    assert "Anna" not in finding.what

@@ -18,6 +18,7 @@ from support.imap_world import ImapWorld, message
 from retentiond.connector import Action, Answered, ConnectorError, OutcomeUnknownError, Presence, TransientConnectorError
 from retentiond.testing.acting import said
 from retentiond.testing.world import Bench
+from retentiond_imap.fetched import read_messages
 
 DELETE, BLOCK = Action.DELETE, Action.BLOCK
 OLD = datetime(2020, 3, 1, 9, 30, tzinfo=UTC)
@@ -148,6 +149,16 @@ def test_a_message_that_was_moved_to_another_folder_has_changed_and_stays(world:
     assert sum(texts(world, "Kept").values()) == 1
 
 
+def test_a_folder_that_is_none_of_ours_to_read_stops_nothing(world: ImapWorld, dovecot: Dovecot) -> None:
+    bench = Bench(world)
+    refs = bench.refs(bench.put(1, 2))
+    world.truth.create("Private")
+    acl = dovecot.folder / "homes" / world.user / "mail" / "mailboxes" / "Private" / "dbox-Mails" / "dovecot-acl"
+    acl.write_text(f"user={world.user} l\n")
+    world.remove(refs[0].key)
+    assert said(bench.act(DELETE, refs)) == [Answered.NOT_FOUND, Answered.DONE]
+
+
 def test_a_copy_in_another_folder_stays(world: ImapWorld) -> None:
     bench = Bench(world)
     refs = bench.refs(bench.put(1))
@@ -193,7 +204,7 @@ def test_a_mark_that_comes_in_the_last_moment_saves_the_message(world: ImapWorld
     assert flags_of(world) == [{"archived"}]
 
 
-@pytest.mark.parametrize("command", [rb"\S+ UID STORE", rb"\S+ UID EXPUNGE", rb"\S+ UID MOVE"])
+@pytest.mark.parametrize("command", [rb"\S+ UID STORE", rb"\S+ UID FETCH \S+ \(FLAGS\)", rb"\S+ UID EXPUNGE", rb"\S+ UID MOVE"])
 def test_a_connection_that_breaks_in_the_act_leaves_a_doubt(world: ImapWorld, command: bytes) -> None:
     bench = Bench(world)
     action = BLOCK if b"MOVE" in command else DELETE
@@ -229,6 +240,32 @@ def test_a_folder_without_the_rights_refuses_the_act(world: ImapWorld, dovecot: 
     assert bench.snapshot() == before
     with bench.reader() as reader:
         assert [finding.of_rights for finding in reader.preflight(DELETE)] == [True]
+
+
+def test_a_message_that_the_server_does_not_tell_about_is_an_error_and_not_absent(
+    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(world)
+    refs = bench.refs(bench.put(1, 2))
+    monkeypatch.setattr("retentiond_imap.session.read_messages", lambda answer: read_messages(answer)[1:])
+    with bench.reader() as reader, pytest.raises(ConnectorError) as caught:
+        reader.present(refs)
+    assert caught.value.code == "unreadable"
+    with pytest.raises(ConnectorError):
+        bench.act(DELETE, refs)
+
+
+def test_what_another_data_set_has_blocked_is_no_part_of_this_one(world: ImapWorld) -> None:
+    for place in ("Archive", "Archive/Restricted", "Archive/Restricted/INBOX"):
+        world.truth.create(place)
+    world.options = {"folders": ["Archive/*", "Archive"], "dates": {"received": {"from": "received"}}}
+    world.beside = [
+        {"folders": ["INBOX"], "dates": {"received": {"from": "received"}}, "block": {"folder": "Archive/Restricted"}}
+    ]
+    world.instant, world.day = "received", None
+    put_raw(world, message(1), folder="Archive/Restricted/INBOX")
+    put_raw(world, message(2), folder="Archive")
+    assert [ref.key[:2] for ref in Bench(world).find()] == [("Archive", "<2@kit.example>")]
 
 
 PLACES = ("INBOX", "Archive/2019", "Archive/2020", "Kept")
@@ -283,3 +320,22 @@ def test_exactly_the_chosen_records_go(folders: ImapWorld, mails: list[Any], cho
     assert sum(gone.values()) == sum(ref.rows for ref in going)
     assert all(b"X-Needed: False" in text and b"X-Place: Kept" not in text for text in gone)
     assert bench.present(refs) == [Presence.ABSENT if ref in going else Presence.PRESENT for ref in refs]
+
+
+def test_a_thousand_messages_over_several_folders_go_and_as_many_stay(
+    folders: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = folders
+    monkeypatch.setattr(world, "told", lambda moment: ([], [], moment))
+    for place in PLACES:
+        world.folder = place
+        world.put_many([OLD + timedelta(hours=number) for number in range(500)])
+    bench = Bench(world)
+    due = bench.before(OLD + timedelta(hours=333, minutes=1))
+    with bench.reader() as reader:
+        assert reader.count() == 1500
+        for page in reader.find(due, DELETE):
+            assert set(said(bench.act(DELETE, page))) == {Answered.DONE}
+            assert set(reader.present(page)) == {Presence.ABSENT}
+        assert reader.count() == 1500 - 1002
+    assert sum(texts(world, "Kept").values()) == 500

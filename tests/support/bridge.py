@@ -62,6 +62,8 @@ class Bridge:
         self.hidden: set[str] = set()
         self.refuses: set[str] = set()
         """Names of messages that nothing may be done to."""
+        self.sticks: set[str] = set()
+        """Names of messages that cannot be expunged; a command ends where it comes to one."""
         self.keeps: set[str] = set()
         """Names of messages that a rule of the organisation keeps, whatever is expunged."""
         self.late = 0
@@ -181,7 +183,7 @@ class Bridge:
 
     def expunge(self, folder: str, mail: Mail) -> None:
         """Take away the label; in Trash and Drafts delete what has no other one."""
-        if folder in {WHOLE, SCHEDULED} or mail.name in self.refuses:
+        if folder in {WHOLE, SCHEDULED} or mail.name in self.refuses | self.sticks:
             raise Refused
 
         def change() -> None:
@@ -294,6 +296,8 @@ class Talk:
             raise Refused
         if folder in self.bridge.folders:
             return "NO exists"
+        if (above := folder.rpartition("/")[0]) not in {"Folders", "Labels", *self.bridge.folders}:
+            raise Refused from KeyError(above)
         self.bridge.folders.append(folder)
         return "OK made"
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from ruamel.yaml import YAML
 from support.dovecot import PASSWORD, Dovecot
+from support.frappe_site import FrappeSite
 from support.program import Office
 from support.services import Server, fresh_postgresql
-from support.vendors import formbricks, openai
+from support.vendors import bunny, formbricks, meetergo, openai
 from support.webserver import serving
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +72,7 @@ def company(folder: Path, servers: Servers) -> Iterator[Company]:
     settings |= {"policies": str(ROOT / "policies/balanced-bytes"), "state": str(folder / "state")}
     made = Company(Office(folder), settings)
     with ExitStack() as stack:
-        for start in (web, databases, mailbox, vendors):
+        for start in (web, archive, databases, mailbox, vendors, customer_relations, by_hand):
             stack.enter_context(start(made, folder, servers))
         made.write()
         yield made
@@ -90,14 +92,17 @@ def web(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
     for place in (logs, edge, incidents):
         place.mkdir()
     old, young = NOW - timedelta(days=15, hours=3), NOW - timedelta(days=12)
+    crowd = "".join(access(NOW - timedelta(days=2, hours=hour)) for hour in range(CROWD))
     (logs / "access.log").write_text(access(NOW - timedelta(hours=1)), encoding="utf-8")
-    (logs / "access.log.1").write_text(access(old) + access(young), encoding="utf-8")
+    (logs / "access.log.1").write_text(access(old) + access(young) + crowd, encoding="utf-8")
     (logs / "access.log.2.gz").write_bytes(gzip.compress(access(old - timedelta(days=20)).encode()))
     (edge / "zone.log").write_text(
         f"{(NOW - timedelta(days=4)).isoformat()} 192.0.2.17 HIT\n{(NOW - timedelta(days=1)).isoformat()} 192.0.2.18 HIT\n",
         encoding="utf-8",
     )
-    for name, closed in (("old", NOW - timedelta(days=90)), ("young", NOW - timedelta(days=2)), ("open", None)):
+    closings = [("old", NOW - timedelta(days=90)), ("young", NOW - timedelta(days=2)), ("open", None)]
+    closings += [(f"of-the-crowd-{number}", NOW) for number in range(CROWD)]
+    for name, closed in closings:
         document(incidents / f"{name}.pcap", {"closed_at": closed.isoformat() if closed else None})
     for path in (*logs.iterdir(), *edge.iterdir()):
         quiet(path)
@@ -144,6 +149,81 @@ def quiet(path: Path) -> None:
     """Let nobody have written to it for an hour."""
     moment = (NOW - timedelta(hours=1)).timestamp()
     os.utime(path, (moment, moment))
+
+
+# --------------------------------------------------------------------------------------------------------- archive
+
+
+def _fresh(dates: Mapping[str, object]) -> dict[str, object]:
+    return {name: TODAY - timedelta(days=20) for name in dates if name not in {"settled_on", "closed_on", "ended_on"}}
+
+
+DOCUMENTS: dict[str, list[tuple[str, dict[str, object], str]]] = {
+    "vouchers": [
+        ("old", {"issued_on": LONG_AGO, "received_on": LONG_AGO, "settled_on": LONG_AGO}, "gone"),
+        ("settled", {"issued_on": date(YEAR - 3, 5, 2), "settled_on": date(YEAR - 3, 6, 1)}, "blocked"),
+        ("young", {"issued_on": TODAY - timedelta(days=20)}, "whole"),
+        ("undated", {"received_on": LONG_AGO}, "whole"),
+    ],
+    "books": [
+        ("old", {"last_entry_on": LONG_AGO}, "gone"),
+        ("young", {"last_entry_on": date(YEAR - 9, 12, 31)}, "whole"),
+    ],
+    "letters": [
+        ("old", {"date": LONG_AGO, "closed_on": LONG_AGO}, "gone"),
+        ("closed", {"date": date(YEAR - 3, 5, 2), "closed_on": date(YEAR - 3, 6, 1)}, "blocked"),
+        ("young", {"date": TODAY - timedelta(days=20)}, "whole"),
+    ],
+    "transactions": [
+        ("old", {"booked_on": LONG_AGO}, "gone"),
+        ("young", {"booked_on": date(YEAR - 3, 5, 2)}, "blocked"),
+    ],
+    "bank-details": [
+        ("old", {"ended_on": date(YEAR - 3, 5, 2), "last_settled_on": date(YEAR - 3, 5, 2)}, "gone"),
+        ("young", {"last_settled_on": TODAY - timedelta(days=20)}, "whole"),
+    ],
+}
+"""By folder: each document, what its sidecar tells, and what has to become of it."""
+
+CROWD = 8
+"""So many more records there are in each data set of which nothing is due: what would take more than a quarter is refused."""
+
+for _told in DOCUMENTS.values():
+    _young = _told[-1] if _told[-1][0] == "young" else next(one for one in _told if one[0] == "young")
+    _told += [(f"of-the-crowd-{number}", _fresh(_young[1]), "whole") for number in range(CROWD)]
+
+
+@contextmanager
+def archive(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
+    """The archive of documents, and recordings."""
+    root, aside, recordings = folder / "archive", folder / "archive-blocked", folder / "recordings"
+    for name, told in DOCUMENTS.items():
+        (aside / name).mkdir(mode=0o700, parents=True)
+        for one, dates, _ in told:
+            document(root / name / f"{one}.pdf", {key: str(value) for key, value in dates.items()})
+    recorded_at = {"old": NOW - timedelta(days=370), "young": NOW - timedelta(days=30)}
+    recorded_at |= {f"of-the-crowd-{number}": NOW - timedelta(days=10) for number in range(CROWD)}
+    for one, recorded in recorded_at.items():
+        document(recordings / f"{one}.wav", {"recorded_at": recorded.isoformat()})
+    made.connect("archive", root=str(root))
+    made.connect("recordings", root=str(recordings))
+    for dataset in made.settings["systems"]["archive"]["datasets"].values():
+        if "block" in dataset:
+            dataset["block"]["moved_to"] = str(aside / Path(dataset["block"]["moved_to"]).name)
+
+    def fate(name: str, one: str) -> str:
+        places = {"whole": root / name, "blocked": aside / name}
+        found = {said: sorted(file.name for file in place.rglob(f"{one}.*")) for said, place in places.items()}
+        there = {said for said, files in found.items() if files}
+        assert all(files in ([], [f"{one}.pdf", f"{one}.pdf.json"]) for files in found.values()), "half a document is left"
+        assert len(there) <= 1, "a document is in two places"
+        return there.pop() if there else "gone"
+
+    made.truth["archive"] = lambda: {f"{name}/{one}": fate(name, one) for name, told in DOCUMENTS.items() for one, *_ in told}
+    made.expected["archive"] = {f"{name}/{one}": said for name, told in DOCUMENTS.items() for one, _, said in told}
+    made.truth["recordings"] = lambda: {one: _there(list(recordings.glob(f"{one}.*"))) for one in ("old", "young")}
+    made.expected["recordings"] = {"old": "gone", "young": "whole"}
+    yield
 
 
 # ------------------------------------------------------------------------------------------------------- databases
@@ -233,6 +313,12 @@ ROWS: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = {
 }
 """By system and table: each row, and what has to become of it."""
 
+for _tables in ROWS.values():
+    for _rows_told in _tables.values():
+        _last, _ = next(one for one in reversed(_rows_told) if one[1] == "whole")
+        _key = next(iter(_last))
+        _rows_told += [({**_last, _key: 1000 + number}, "whole") for number in range(CROWD)]
+
 OTHERS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "chatbot": [
         ("vendor_responses", {"id": "resp_old", "closed_at": HOUR_AGO}),
@@ -306,11 +392,23 @@ MAILS: list[tuple[str, str, datetime, str, str]] = [
     ("young order", "Folders/Letters", A_YEAR_AGO, "", "whole"),
     ("old bill", "Folders/Vouchers", datetime(YEAR - 12, 3, 15, 12, tzinfo=UTC), f"issued-{LONG_AGO}", "gone"),
     ("young bill", "Folders/Vouchers", A_YEAR_AGO, f"issued-{LAST_YEAR}", "whole"),
-    ("empty envelope", "Folders/Vouchers", A_YEAR_AGO, "archived no-business-letter", "gone"),
+    ("empty envelope", "Folders/Vouchers", A_YEAR_AGO, "archived no-business-letter", "whole"),  # the tax of that year is open
     ("perhaps a letter", "Folders/Vouchers", A_YEAR_AGO, "archived", "whole"),
     ("win a million", "Spam", A_YEAR_AGO, "", "whole"),
 ]
 """Subject, folder, when it was received, its keywords, what becomes of it. Spam counts from when it came into its folder."""
+
+for _folder in sorted({name for _, name, *_ in MAILS}):
+    MAILS += [
+        (
+            f"last week {_folder} {number}",
+            _folder,
+            NOW - timedelta(days=7),
+            "archived" * (_folder.endswith("Vouchers") and number % 2),
+            "whole",
+        )
+        for number in range(2 * CROWD)
+    ]
 
 
 @contextmanager
@@ -371,6 +469,8 @@ def vendors(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
         ai.put_response(f"resp_{name}", int(lately.timestamp()))
         ai.put_conversation(f"conv_{name}", int(lately.timestamp()), "hello", "my name is Erika")
         survey.put(f"answer_{name}", moment.isoformat().replace("+00:00", "Z"), "erika@example.org")
+    for number in range(CROWD):
+        survey.put(f"of-the-crowd-{number}", lately.isoformat().replace("+00:00", "Z"), "erika@example.org")
     with ExitStack() as stack:
         ids = folder / "chatbot-ids"
         url = made.settings["systems"]["chatbot"]["connection"]["url"]
@@ -388,6 +488,16 @@ def vendors(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
             url=stack.enter_context(serving(survey)),
             secret=_secret(folder, "survey-tool", formbricks.KEY),
             values={"survey": formbricks.SURVEY},
+        )
+        cdn, booking = bunny.Account(), meetergo.Meetergo()
+        cdn.put(12345)
+        booking.put("appointment", NOW.isoformat(), "erika@example.org")
+        made.connect("bunny-pull-zone", url=stack.enter_context(serving(cdn)), secret=_secret(folder, "bunny", bunny.ACCOUNT))
+        made.connect(
+            "meetergo",
+            url=stack.enter_context(serving(booking)),
+            secret=_secret(folder, "meetergo", meetergo.KEY),
+            values={"user": meetergo.USER},
         )
         stores = {"file": ai.files, "resp": ai.responses, "conv": ai.conversations}
         made.truth["openai"] = lambda: {
@@ -413,3 +523,125 @@ def _secret(folder: Path, name: str, text: str) -> dict[str, str]:
 
 def _there(there: object) -> str:
     return "whole" if there else "gone"
+
+
+# -------------------------------------------------------------------------------------------------------------- crm
+
+LEAD, CUSTOMER = "CRM Lead", "CRM Organization"
+
+LEADS: dict[str, tuple[datetime, str, str]] = {
+    "silent-old": (NOW - timedelta(days=700), "Sent", "gone"),
+    "silent-young": (NOW - timedelta(days=100), "Sent", "whole"),
+    "active-old": (NOW - timedelta(days=2000), "Received", "gone"),
+    "active-in-review": (NOW - timedelta(days=780), "Received", "blocked"),
+    "active-young": (NOW - timedelta(days=100), "Received", "whole"),
+    **{f"of-the-crowd-{number}": (NOW - timedelta(days=50), ("Sent", "Received")[number % 2], "whole") for number in range(20)},
+}
+"""Each lead: the last mail, its direction, and what has to become of it."""
+
+CUSTOMERS: dict[str, tuple[date | None, int, str]] = {
+    "left long ago": (LONG_AGO, 1, "gone"),
+    "left, nothing archived": (LONG_AGO, 0, "blocked"),
+    "left last year": (LAST_YEAR, 1, "blocked"),
+    "left, letters there": (date(YEAR - 5, 5, 2), 0, "blocked"),
+    "is there": (None, 0, "whole"),
+    **{f"of-the-crowd-{number}": (None, 0, "whole") for number in range(2 * CROWD)},
+}
+"""Each customer: when the relationship ended, whether the documents are archived, and what has to become of it."""
+
+LETTERS: dict[str, tuple[str, datetime, str]] = {
+    "letter of long ago": ("left, letters there", datetime(YEAR - 12, 3, 15, 12, tzinfo=UTC), "gone"),
+    "letter that has to stay": ("left, letters there", datetime(YEAR - 5, 3, 15, 12, tzinfo=UTC), "blocked"),
+    "letter of last week": ("is there", NOW - timedelta(days=7), "whole"),
+    **{f"letter of the crowd {number}": ("is there", NOW - timedelta(days=7), "whole") for number in range(CROWD)},
+}
+"""Each letter: the customer, when it was sent, and what has to become of it."""
+
+PROOFS: dict[str, tuple[str, datetime | None, datetime, str]] = {
+    "withdrawn long ago": ("email", NOW - timedelta(days=1900), NOW - timedelta(days=1900), "gone"),
+    "withdrawn lately": ("email", NOW - timedelta(days=30), NOW - timedelta(days=60), "blocked"),
+    "in use": ("email", None, NOW - timedelta(days=3), "whole"),
+    "phone, unused for long": ("phone", None, NOW - timedelta(days=2200), "gone"),
+    "phone, in use": ("phone", None, NOW - timedelta(days=3), "whole"),
+    **{
+        f"of-the-crowd-{number}": (("email", "phone")[number % 2], None, NOW - timedelta(days=3), "whole")
+        for number in range(2 * CROWD)
+    },
+}
+"""Each proof of a consent: channel, withdrawal, last use, and what has to become of it."""
+
+
+@contextmanager
+def customer_relations(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
+    """The CRM: a fake that behaves as a real site was seen to."""
+    site = FrappeSite()
+    zone = ZoneInfo(site.zone)
+
+    def local(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.astimezone(zone).replace(tzinfo=None).isoformat(" ")
+
+    for name, (moment, way, _) in LEADS.items():
+        site.put(LEAD, name, first_name=f"marker {name}", email=f"{name}@example.org", converted=0, custom_blocked=0)
+        site.put("Comment", None, content=f"marker {name}", reference_doctype=LEAD, reference_name=name)
+        site.put(
+            "Communication",
+            f"mail of {name}",
+            sender=f"{name}@example.org",
+            content=f"marker {name}",
+            sent_or_received=way,
+            communication_date=local(moment),
+            reference_doctype=LEAD,
+            reference_name=name,
+        )
+    for name, (ended, archived, _) in CUSTOMERS.items():
+        told: dict[str, Any] = {
+            "custom_ended_on": ended.isoformat() if ended else None,
+            "custom_archived": archived,
+            "custom_blocked": 0,
+        }
+        site.put(CUSTOMER, name, organization_name=name, **told)
+    site.granted = {("Communication", "write")}
+    for name, (customer, moment, _) in LETTERS.items():
+        told = {"communication_date": local(moment), "custom_blocked": 0}
+        site.put("Communication", name, **told, content=name, reference_doctype=CUSTOMER, reference_name=customer)
+    for name, (channel, withdrawn, used, _) in PROOFS.items():
+        times: dict[str, Any] = {"withdrawn_at": local(withdrawn), "last_used_at": local(used), "granted_at": local(used)}
+        site.put("Consent Proof", name, email=f"{name[:5]}@example.org", channel=channel, custom_blocked=0, **times)
+    with serving(site.answer) as url:
+        made.connect("crm", url=url, site="crm.localhost", key="manager", secret=_secret(folder, "crm", "s3cret"))
+        made.settings["systems"]["crm"]["connection"]["administrator"] = {
+            "key": "admin",
+            "secret": _secret(folder, "crm-administrator", "s3cret"),
+        }
+
+        def fate(doctype: str, name: str) -> str:
+            row = site.tables[doctype].get(name)
+            if row is None:
+                assert f'marker {name}"' not in site.texts(), "a copy of what was deleted is left"
+                return "gone"
+            return "blocked" if row["custom_blocked"] else "whole"
+
+        places: tuple[tuple[str, Mapping[str, tuple[Any, ...]]], ...] = (
+            (LEAD, LEADS),
+            (CUSTOMER, CUSTOMERS),
+            ("Communication", LETTERS),
+            ("Consent Proof", PROOFS),
+        )
+        made.truth["crm"] = lambda: {f"{doctype} {name}": fate(doctype, name) for doctype, told in places for name in told}
+        made.expected["crm"] = {f"{doctype} {name}": row[-1] for doctype, told in places for name, row in told.items()}
+        yield
+
+
+# --------------------------------------------------------------------------------------------------------- by hand
+
+
+@contextmanager
+def by_hand(made: Company, folder: Path, _servers: Servers) -> Iterator[None]:
+    """What only a person can do."""
+    for system in ("finom", "meetergo-tasks"):
+        register = folder / f"{system}-register"
+        register.mkdir(mode=0o700)
+        made.connect(system, register=str(register))
+        for dataset in made.settings["systems"][system]["datasets"].values():
+            dataset["recurs"]["first"] = (TODAY - timedelta(days=3)).isoformat()
+    yield

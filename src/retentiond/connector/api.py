@@ -123,10 +123,10 @@ class Offer:
     """The kinds of identifiers by which a person's records are found (`Reader.about`)."""
     computed: frozenset[str] = frozenset()
     """Those of `dates` that are worked out from other records: they decide, but no search can be led by them."""
-    demands: frozenset[str] = frozenset()
-    """Those of `facts` that every rule about the data set has to require as true, or nothing could be said to be gone."""
     attests: frozenset[str] = frozenset()
     """The names of the settings that its attestor tells; empty where it tells none."""
+    demands: frozenset[str] = frozenset()
+    """Those of `facts` that every rule about the data set has to require as true, or nothing could be said to be gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -19,6 +19,7 @@ from retentiond.errors import ConfigurationError, ConnectorError
 from retentiond.model.due import later_by
 from retentiond.model.expectation import is_plain, unmet
 from retentiond.model.policy import Attested
+from retentiond.model.record import Target
 from retentiond.settings import Retry
 from retentiond.store import Attestation, AttestationResult, Entry, Store
 
@@ -29,10 +30,16 @@ BY = "connector:"
 """What stands before the name of the connector that attested; a person's staff id has no colon."""
 
 
-def attestors(workplace: Workplace, system: str) -> list[BoundTarget]:
-    """The data sets of a system whose connector can tell the vendor's settings."""
+def attestors(workplace: Workplace, asked: Attested) -> list[BoundTarget]:
+    """The data sets whose connector tells something of what is expected."""
     bound = sorted(workplace.targets.items(), key=lambda item: str(item[0]))
-    return [one for target, one in bound if target.system == system and one.offer().attests]
+    return [one for target, one in bound if target.system == asked.system and not one.offer().attests.isdisjoint(asked.expect)]
+
+
+def is_whole(bound: Sequence[BoundTarget], asked: Attested) -> bool:
+    """True where these data sets tell all of what is expected; otherwise a person has to attest the rest."""
+    told = frozenset[str]().union(*(one.offer().attests for one in bound))
+    return bool(bound) and told >= asked.expect.keys()
 
 
 def attest_all(
@@ -46,29 +53,31 @@ def attest_all(
 ) -> tuple[Asked, ...]:
     """Ask for every attestation that a connector can give, one after the other; who cannot be asked stops no other.
 
+    Where a vendor tells a part only, that it is not as expected is recorded; that it is, is not: a person attests the whole.
     `clock` gives aware UTC. Raises `StateError` where the store cannot be written.
     """
     done: list[Asked] = []
-    told: dict[str, Mapping[str, str] | str] = {}
+    told: dict[tuple[Target, ...], Mapping[str, str] | str] = {}
     for rule, (asked, zone) in sorted(attested(workplace, clock()).items()):
-        bound = attestors(workplace, asked.system)
+        bound = attestors(workplace, asked)
         if not bound:
             continue
         if stop():
             break
-        if asked.system not in told:
-            told[asked.system] = attempted(partial(_told, bound, retry, sleep), bugs) or (
+        places = tuple(one.target for one in bound)
+        if places not in told:
+            told[places] = attempted(partial(_told, bound, retry, sleep), bugs) or (
                 f"A bug ended the question for the settings of {asked.system}; please report it."
             )
-        match told[asked.system]:
+        match told[places]:
             case str() as trouble:
                 done.append(Asked(rule, asked.system, None, (f"{rule} was not attested: {trouble}",)))
             case settings:
-                done.append(_recorded(store, asked, zone, bound[0].connector.name, settings, clock()))
+                done.append(_recorded(store, asked, zone, bound, settings, clock()))
     return tuple(done)
 
 
-def _told(bound: list[BoundTarget], retry: Retry, sleep: Callable[[float], None]) -> dict[str, str] | str:
+def _told(bound: Sequence[BoundTarget], retry: Retry, sleep: Callable[[float], None]) -> dict[str, str] | str:
     """The settings of one system, or why they are not known. What two data sets tell differently is not known."""
     found: dict[str, str] = {}
     try:
@@ -86,8 +95,13 @@ def _ask(bound: BoundTarget) -> tuple[Setting, ...]:
         return tuple(attestor.attest())
 
 
-def _recorded(store: Store, asked: Attested, zone: str, connector: str, told: Mapping[str, str], now: datetime) -> Asked:
-    missed = unmet(asked.expect, told)
+def _recorded(
+    store: Store, asked: Attested, zone: str, bound: Sequence[BoundTarget], told: Mapping[str, str], now: datetime
+) -> Asked:
+    offered = frozenset[str]().union(*(one.offer().attests for one in bound))
+    missed = unmet({name: expected for name, expected in asked.expect.items() if name in offered}, told)
+    if not missed and not is_whole(bound, asked):
+        return Asked(asked.id, asked.system, None)
     result = AttestationResult.NOT_MET if missed else AttestationResult.MET
     relevant = {name: (expected, told.get(name)) for name, expected in sorted(asked.expect.items())}
     digest = hashlib.sha256(json.dumps(relevant, separators=(",", ":")).encode()).hexdigest()
@@ -96,7 +110,7 @@ def _recorded(store: Store, asked: Attested, zone: str, connector: str, told: Ma
         asked.id,
         result,
         f"sha256-{digest}",
-        f"{BY}{connector}",
+        f"{BY}{bound[0].connector.name}",
         now,
         expires if isinstance(expires, datetime) else now,
     )

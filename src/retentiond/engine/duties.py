@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from retentiond.engine.attesting import attestors
+from retentiond.engine.attesting import attestors, is_whole
 from retentiond.engine.registers import read_registers
 from retentiond.engine.requesting import answer_due, gone_by, zones
 from retentiond.engine.reviewing import attested
@@ -95,7 +95,7 @@ def duties_of(workplace: Workplace, store: Store, now: datetime) -> Duties:
         unasked=tuple(
             rule
             for rule, one in sorted(newest.items())
-            if now - one.at > UNASKED_FOR and attestors(workplace, asked[rule][0].system)
+            if now - one.at > UNASKED_FOR and is_whole(attestors(workplace, asked[rule][0]), asked[rule][0])
         ),
         tasks=len(tasks.at(Stage.WAITING, Stage.OVERDUE)),
         late_tasks=len(tasks.at(Stage.OVERDUE)),

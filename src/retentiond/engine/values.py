@@ -143,7 +143,7 @@ class Asked:
     rule: str
     system: str
     result: AttestationResult | None
-    """None where the vendor could not be asked: then nothing was attested."""
+    """None where nothing was attested: the vendor could not be asked, or tells a part only, and that is as expected."""
     problems: tuple[str, ...] = ()
     """Finished sentences: what is not as expected, or why it could not be asked."""
 

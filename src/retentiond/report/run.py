@@ -119,11 +119,12 @@ def run_text(report: RunReport) -> Iterator[RenderableType]:
     if unapproved:
         yield ""
         yield lines(f"{counted(len(unapproved), 'rule')} only reported: nobody has approved the present version.", depth=0)
-    if report.asked:
-        met = sum(one.result is AttestationResult.MET for one in report.asked)
+    answered = [one for one in report.asked if one.result or one.problems]
+    if answered:
+        met = sum(one.result is AttestationResult.MET for one in answered)
         yield ""
-        yield f"Settings of vendors: {met:,} of {counted(len(report.asked), 'attestation')} met."
-        yield from (lines(shown(problem)) for one in report.asked for problem in one.problems)
+        yield f"Settings of vendors: {met:,} of {counted(len(answered), 'attestation')} met."
+        yield from (lines(shown(problem)) for one in answered for problem in one.problems)
     yield ""
     yield _last_line(report)
     if report.anchoring:

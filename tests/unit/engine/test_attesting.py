@@ -7,12 +7,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.workbench import START, Workbench
 
+from retentiond.daemon.service import _log_report
 from retentiond.engine.duties import Duties, duties_of
 from retentiond.engine.reviewing import attest
 from retentiond.engine.values import Asked
 from retentiond.errors import ConfigurationError, ConnectorError, TransientConnectorError
+from retentiond.logs.redaction import SAFE_FIELDS
 from retentiond.report.duties import duties_problems
 from retentiond.report.run import run_json, run_text
 from retentiond.store import Attestation, AttestationResult
@@ -133,6 +136,21 @@ def test_two_data_sets_that_contradict_each_other_attest_nothing(bench: Workbenc
     assert "in two ways" in report.asked[0].problems[0]
 
 
+def test_a_part_that_is_as_expected_leaves_the_whole_to_a_person_and_one_that_is_not_is_told(bench: Workbench) -> None:
+    settings = bench.folder / "settings.yaml"
+    settings.write_text(settings.read_text().replace("attests: [storage, retention]", "attests: [storage]"))
+    assert asked(bench) == Asked("mail.provider", "crm", None)
+    assert made(bench) == []
+    kept = by_hand(bench)
+    bench.later(timedelta(hours=1))
+    asked(bench)
+    assert made(bench) == [kept]
+    bench.crm.settings["storage"] = "on"
+    assert asked(bench).result is AttestationResult.NOT_MET
+    bench.later(4 * DAY)
+    assert (duties(bench).drifted, duties(bench).unasked) == (("mail.provider",), ())
+
+
 def test_another_expectation_is_attested_anew_at_once(bench: Workbench) -> None:
     asked(bench)
     policy = bench.folder / "policies" / "made-up.yaml"
@@ -209,3 +227,13 @@ def test_what_cannot_be_confirmed_is_refused(bench: Workbench, how: dict[str, ob
     with pytest.raises(ConfigurationError, match=words):
         by_hand(bench, **how)  # type: ignore[arg-type]
     assert made(bench) == []
+
+
+def test_the_journal_tells_every_answer_and_nothing_of_it_is_withheld(bench: Workbench) -> None:
+    bench.crm.settings["retention"] = "P9D"
+    with capture_logs() as told:
+        _log_report(bench.run())
+    (answer,) = [one for one in told if one["event"] == "attested"]
+    assert answer.keys() - {"event", "log_level"} <= SAFE_FIELDS
+    assert (answer["log_level"], answer["status"]) == ("warning", "not-met")
+    assert "retention should be at most P3D, and crm tells P9D" in answer["reason"]
