@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from support.ci import pytest_make_collect_report, pytest_runtest_makereport
 from support.dovecot import dovecot
+from support.s3_world import object_storage
 from support.services import database, far_from_utc, mariadb, mariadb_server, postgresql, postgresql_server, sqlite
 from support.sheets import pytest_runtest_logreport, pytest_sessionfinish
 
@@ -17,6 +18,7 @@ __all__ = [
     "far_from_utc",
     "mariadb",
     "mariadb_server",
+    "object_storage",
     "postgresql",
     "postgresql_server",
     "pytest_make_collect_report",

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from retentiond.connector import ConnectorError, Target
 from retentiond_files.addresses import Truncate, truncation
+from retentiond_files.companions import accompanied
 from retentiond_files.failures import Astray, system_error
 from retentiond_files.options import Content, FilesConnection, FilesOptions, Format, Unit
 from retentiond_files.patterns import Globs, Path, Selection
+from retentiond_files.sidecar import Sidecar
 from retentiond_files.tree import Found, Kind, Tree, open_tree
 
 
@@ -22,6 +24,9 @@ class Dataset:
     target: Target
     options: FilesOptions
     selection: Selection
+    """The files that are records, or hold them."""
+    walked: Selection
+    """These, and whatever goes with them."""
     live: Globs
     tree: Tree
     blocked: Tree | None
@@ -48,12 +53,12 @@ class Dataset:
     def walk(self) -> Iterator[Found]:
         """Everything included below the root; raises `ConnectorError` where a directory cannot be read."""
         aside = frozenset() if self.blocked is None else frozenset({(self.blocked.device, self.blocked.inode)})
-        return self.tree.walk(self.selection, aside)
+        return self.tree.walk(self.walked, aside)
 
     def walk_blocked(self) -> Iterator[Found]:
         """The same among the blocked files; nothing where the settings name no directory for them."""
         if self.blocked is not None:
-            yield from self.blocked.walk(self.selection, frozenset({(self.tree.device, self.tree.inode)}))
+            yield from self.blocked.walk(self.walked, frozenset({(self.tree.device, self.tree.inode)}))
 
     def files(self, entered: Callable[[Tree, Found], None] = lambda _tree, _found: None) -> Iterator[tuple[Tree, Found]]:
         """Each file with the tree it lies in; where a name is taken in both, only the one below the root.
@@ -107,10 +112,13 @@ def open_dataset(connection: FilesConnection, options: FilesOptions, target: Tar
     except ConnectorError:
         tree.close()
         raise
+    selection = Selection(Globs.of(options.include), Globs.of(options.exclude))
+    told = options.source
     return Dataset(
         target=target,
         options=options,
-        selection=Selection(Globs.of(options.include), Globs.of(options.exclude)),
+        selection=selection,
+        walked=accompanied(selection, options.include, told) if isinstance(told, Sidecar) else selection,
         live=Globs.of(options.live),
         tree=tree,
         blocked=blocked,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from retentiond.connector import Moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,3 +24,10 @@ def from_nanoseconds(stamp: int) -> datetime | None:
         return _EPOCH + timedelta(microseconds=-(-stamp // 1000))
     except OverflowError:
         return None
+
+
+def order(moment: Moment | None) -> tuple[int, float]:
+    """What sorts moments of one kind by their age."""
+    if isinstance(moment, datetime):
+        return (0, moment.timestamp())
+    return (moment.toordinal() if isinstance(moment, date) else 0, 0)

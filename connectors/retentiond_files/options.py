@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, TargetOptions
 from retentiond_files.namedate import NamePattern
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _known_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no IANA time zone such as Europe/Berlin") from None
-    return zone
-
-
-def _absolute(text: str) -> str:
-    path = PurePosixPath(text)
-    if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or "\0" in text:  # noqa: PLR2004 - "/" alone is one part
-        raise ValueError("must be the absolute path of a directory below /, without ..")
-    return str(path)
-
-
-def _relative(text: str) -> str:
-    if not text or text.startswith("/") or "\0" in text or {"", ".", ".."} & set(text.split("/")):
-        raise ValueError("must be a pattern relative to the root, such as **/access.log*, without empty parts, . and ..")
-    return text
-
-
-def _days(value: object) -> object:
-    if value == "unknown":
-        return None
-    match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
-    return timedelta(days=int(match[1]))
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Directory = Annotated[str, AfterValidator(_absolute)]
-Glob = Annotated[str, AfterValidator(_relative)]
+from retentiond_files.sidecar import Sidecar
+from retentiond_files.spelling import Directory, Glob, OptionPart, Zone, days, word
 
 
 class Unit(StrEnum):
@@ -78,13 +30,14 @@ class Format(StrEnum):
     APACHE_ERROR = "apache-error"
     ISO8601 = "iso8601"
     SYSLOG = "syslog"
+    JSON = "json"
 
 
 ZONELESS = frozenset({Format.NGINX_ERROR, Format.APACHE_ERROR, Format.SYSLOG})
 """Formats whose lines never tell their zone."""
 
 
-class Mtime(_Part):
+class Mtime(OptionPart):
     """The date is when the file was last written, as the file system says."""
 
     from_: Literal["mtime"] = Field(alias="from")
@@ -92,7 +45,7 @@ class Mtime(_Part):
     """A file whose status changed (ctime) more than this many days after its mtime counts as undated; None: never asked."""
 
 
-class Name(_Part):
+class Name(OptionPart):
     """The date stands in the file's name."""
 
     from_: Literal["name"] = Field(alias="from")
@@ -107,16 +60,20 @@ class Name(_Part):
         return self
 
 
-class Content(_Part):
+class Content(OptionPart):
     """The date stands in the lines of the file."""
 
     from_: Literal["content"] = Field(alias="from")
     format: Format
     zone: Zone | None = None
     """The zone of lines that tell none."""
+    field: str | None = Field(default=None, min_length=1)
+    """The name under which a line of JSON tells its date."""
 
     @model_validator(mode="after")
     def _zoned(self) -> Content:
+        if (self.format is Format.JSON) != (self.field is not None):
+            raise ValueError("needs a field for format json, and none for the others")
         if self.format in ZONELESS and self.zone is None:
             raise ValueError(f"needs a zone, because lines of {self.format} tell none")
         if self.format in {Format.NGINX_COMBINED, Format.APACHE_COMBINED} and self.zone is not None:
@@ -124,30 +81,30 @@ class Content(_Part):
         return self
 
 
-Source = Annotated[Mtime | Name | Content, Field(discriminator="from_")]
+Source = Annotated[Mtime | Name | Content | Sidecar, Field(discriminator="from_")]
 
 _NAMES = {"mtime": "written", "name": "named", "content": "entry"}
 
 
-class Truncation(_Part):
+class Truncation(OptionPart):
     """How many leading bits of an address stay."""
 
     ipv4: int = Field(default=24, ge=0, le=31)
     ipv6: int = Field(default=48, ge=0, le=127)
 
 
-class Block(_Part):
+class Block(OptionPart):
     """How a file is blocked."""
 
     moved_to: Directory
     """A directory on the same file system and mount, mode 0700, that only retentiond's user can enter."""
 
 
-class CopyOption(_Part):
+class CopyOption(OptionPart):
     """A copy of the data that outlives a delete here."""
 
     name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(_days)]
+    lives: Annotated[timedelta | None, BeforeValidator(days)]
     """How long at the longest; None where nobody knows."""
 
 
@@ -182,9 +139,7 @@ class FilesOptions(TargetOptions):
     @field_validator("date")
     @classmethod
     def _word(cls, name: str) -> str:
-        if name and re.fullmatch(r"[a-z][a-z0-9_-]*", name) is None:
-            raise ValueError("must be a word such as entry: small letters, digits, _ and -")
-        return name
+        return word(name) if name else name
 
     @model_validator(mode="after")
     def _together(self) -> FilesOptions:
@@ -198,12 +153,16 @@ class FilesOptions(TargetOptions):
             raise ValueError("only lines can be anonymized; say record: line, or leave out anonymize")
         if self.record is Unit.FILE and self.when_empty != "keep":
             raise ValueError("when_empty is about lines; say record: line, or leave it out")
+        if isinstance(self.source, Sidecar) and self.date:
+            raise ValueError("a sidecar tells several dates; name them in source.dates, and leave out date")
+        if isinstance(self.source, Sidecar) and self.identity == "mtime":
+            raise ValueError("a sidecar may outlive its document, which alone has the mtime; say identity: key, or leave it out")
         return self
 
     @property
     def date_name(self) -> str:
-        """What rules call the date."""
-        return self.date or _NAMES[self.source.from_]
+        """What rules call the date, where the source tells just one."""
+        return self.date or _NAMES.get(self.source.from_, "")
 
 
 def offer(_connection: FilesConnection, options: FilesOptions) -> Offer:
@@ -213,4 +172,7 @@ def offer(_connection: FilesConnection, options: FilesOptions) -> Offer:
         actions.add(Action.BLOCK)
     if options.anonymize is not None:
         actions.add(Action.ANONYMIZE)
+    if isinstance(options.source, Sidecar):
+        told = options.source
+        return Offer(frozenset(told.dates), frozenset(actions), frozenset(told.facts), frozenset(told.subjects))
     return Offer(frozenset({options.date_name}), frozenset(actions))

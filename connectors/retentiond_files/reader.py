@@ -6,11 +6,11 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 
 from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, Unreadable, system_error
+from retentiond_files.instant import order
 from retentiond_files.keys import path_of
 from retentiond_files.options import Content
 from retentiond_files.patterns import Path
@@ -56,7 +56,7 @@ class FilesReader(Reader):
         if self._dataset.by_line:
             counted = Counter((row.key[-1], row.fingerprint) for row in found)
             self._twins |= {mark for mark, files in counted.items() if files > 1}
-        found.sort(key=lambda row: (_order(row), row.key))
+        found.sort(key=lambda row: (order(row.moment), row.key))
         yield from self._pages(iter(found))
 
     def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
@@ -164,13 +164,6 @@ def _awaits(row: Row, action: Action) -> bool:
             return row.whole_addresses
         case Action.UNBLOCK:
             return row.blocked
-
-
-def _order(row: Row) -> tuple[int, float]:
-    moment = row.moment
-    if isinstance(moment, datetime):
-        return (0, moment.timestamp())
-    return (moment.toordinal() if isinstance(moment, date) else 0, 0)
 
 
 def _stamp(state: os.stat_result) -> _Stamp:

@@ -19,6 +19,7 @@ from retentiond_files.lines import lines_of
 from retentiond_files.namedate import NamePattern
 from retentiond_files.options import Content, Mtime, Name
 from retentiond_files.patterns import Path
+from retentiond_files.sidecar import Sidecar
 from retentiond_files.slices import Piece, Slice, Survey, newest_entry, pieces_of
 
 STAMP = 32
@@ -116,6 +117,8 @@ def _digest(text: str) -> str:
 def _moment(dataset: Dataset, path: Path, state: os.stat_result, handle: int | None, *, blocked: bool) -> Moment | None:
     source = dataset.options.source
     match source:
+        case Sidecar():  # records of a document and its sidecar are made in `bundle`
+            return None
         case Mtime(drift_days=drift):
             written, changed = from_nanoseconds(state.st_mtime_ns), from_nanoseconds(state.st_ctime_ns)
             # Our own move changed the status of a blocked file, which says nothing about its mtime.

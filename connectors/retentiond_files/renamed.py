@@ -16,20 +16,23 @@ T = TypeVar("T")
 
 
 Files = Iterator[tuple[Tree, Found]]
+Listing = Callable[[Callable[[Tree, Found], None]], Files]
+"""Told whom to tell each directory before what lies in it -> what a walk comes upon."""
 
 WALKS = 3
 """So often the files are looked through where names come or go meanwhile."""
 
 
-def settled(dataset: Dataset, look: Callable[[Files], set[T]]) -> set[T]:
+def settled(dataset: Dataset, look: Callable[[Files], set[T]], listing: Listing | None = None) -> set[T]:
     """All that `look` finds among all files, and again where names changed meanwhile: a listing misses what is renamed beside it.
 
-    Where names change all the time, it would take a file that is renamed beside each of the looks to be missed.
+    `listing` may give other files to look at. Where names change all the time, it would take a file that is renamed beside each
+    of the looks to be missed.
     """
     found: set[T] = set()
     for _ in range(WALKS):
         entered: list[tuple[Tree, Found]] = []
-        found |= look(dataset.files(lambda *one: entered.append(one)))  # noqa: B023 - called before the next round
+        found |= look((listing or dataset.files)(lambda *one: entered.append(one)))  # noqa: B023 - called before the next round
         if not any(_changed(tree, one) for tree, one in entered):
             break
     return found

@@ -12,9 +12,12 @@ from retentiond.connector import (
     Blocker,
     ConnectorError,
     Deleter,
+    Reader,
     RecordRef,
     Target,
 )
+from retentiond_files.bundleacts import block_bundles, delete_bundles
+from retentiond_files.bundlereader import BundleReader
 from retentiond_files.dataset import Dataset, open_dataset
 from retentiond_files.keys import path_of
 from retentiond_files.options import FilesConnection, FilesOptions
@@ -24,6 +27,7 @@ from retentiond_files.removal import Act, each_file, move_to, unlink
 from retentiond_files.renamed import renamed, resliced
 from retentiond_files.rewrite import rewrite
 from retentiond_files.session import begin
+from retentiond_files.sidecar import Sidecar
 
 
 class FilesDeleter(Deleter):
@@ -40,6 +44,8 @@ class FilesDeleter(Deleter):
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
         if self._dataset.by_line:
             return _each_slice(self._dataset, refs, Action.DELETE)
+        if isinstance(self._dataset.options.source, Sidecar):
+            return delete_bundles(self._dataset, refs)
         return _files(self._dataset, refs, unlink, blocked_too=True)
 
 
@@ -59,6 +65,8 @@ class FilesBlocker(Blocker):
             raise ConnectorError(
                 f"The options of {self.target} name no directory for blocked files; add block.moved_to.", "unsupported"
             )
+        if isinstance(self._dataset.options.source, Sidecar):
+            return block_bundles(self._dataset, refs, self._dataset.blocked)
         return _files(self._dataset, refs, move_to(self._dataset.blocked), blocked_too=False)
 
 
@@ -113,9 +121,10 @@ def _files(dataset: Dataset, refs: Sequence[RecordRef], act: Act, *, blocked_too
     ]
 
 
-def open_reader(connection: FilesConnection, options: FilesOptions, target: Target) -> FilesReader:
+def open_reader(connection: FilesConnection, options: FilesOptions, target: Target) -> Reader:
     """A reader; raises `ConnectorError` where a directory of the settings cannot be opened."""
-    return FilesReader(open_dataset(connection, options, target))
+    dataset = open_dataset(connection, options, target)
+    return BundleReader(dataset) if isinstance(options.source, Sidecar) else FilesReader(dataset)
 
 
 def open_deleter(connection: FilesConnection, options: FilesOptions, target: Target) -> FilesDeleter:
@@ -137,7 +146,7 @@ def _begun(connection: FilesConnection, options: FilesOptions, target: Target) -
     dataset = open_dataset(connection, options, target)
     try:
         begin(dataset)
-    except ConnectorError:
+    except BaseException:  # the lock is on its handle
         dataset.close()
         raise
     return dataset

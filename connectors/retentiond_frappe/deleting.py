@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retentiond.connector import Answer, ConnectorError, Deleter, How, OutcomeUnknownError, RecordRef, Target
+from retentiond_frappe.kept import claimed
 from retentiond_frappe.options import FrappeConnection, FrappeOptions
 from retentiond_frappe.parts import blocked, notes_left, parts_of
 from retentiond_frappe.patience import Patience
@@ -96,6 +97,14 @@ class FrappeDeleter(Deleter):
             item.nodes += [note for note in notes_left(site, [item.root, *item.nodes, *mine]) if note not in item.nodes]
             item.nodes += mine
             if not item.found.trash and blocked(site, item.root, item.nodes):
+                answers[item.number] = Answer.failed("referenced")
+        others = claimed(site, dataset.options, [node for item in items for node in item.nodes])
+        for item in items:
+            if others.isdisjoint(item.nodes):
+                continue
+            if item.found.trash:  # the record is gone already; what has a rule of its own stays
+                item.nodes = [node for node in item.nodes if node not in others]
+            else:
                 answers[item.number] = Answer.failed("referenced")
         return [item for item in items if item.number not in answers]
 

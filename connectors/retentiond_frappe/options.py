@@ -185,11 +185,19 @@ class Rival(Option):
     answered: bool | None
 
 
+class Kept(Option):
+    """What another data set of the site claims of another DocType: it has a rule of its own, and goes with nothing else."""
+
+    doctype: str
+    only: dict[Word, Value | tuple[Value, ...] | None]
+
+
 class ContestedOptions(FrappeOptions):
-    """A data set of which others may claim the same records. Never written in settings: `beside` makes it."""
+    """A data set beside others, which may claim its records or what hangs on them. Made by `beside`, not written in settings."""
 
     rivals: tuple[Rival, ...]
     """A field, so that a changed rival changes the digest of how this data set is reached: other records may go then."""
+    kept: tuple[Kept, ...]
 
 
 def beside(
@@ -197,12 +205,22 @@ def beside(
 ) -> FrappeOptions:
     """The options with what the other data sets of the site claim of the same DocType."""
     near = [Rival(only=other.only, answered=other.answered) for _, other in others if other.doctype == options.doctype]
-    if not near:
+    far = [Kept(doctype=other.doctype, only=other.only) for _, other in others if other.doctype != options.doctype]
+    if not near and not far:
         return options
     told = {name: getattr(options, name) for name in FrappeOptions.model_fields}
-    return ContestedOptions.model_construct(**told, rivals=tuple(sorted(near, key=lambda one: one.model_dump_json())))
+    return ContestedOptions.model_construct(
+        **told,
+        rivals=tuple(sorted(near, key=lambda one: one.model_dump_json())),
+        kept=tuple(sorted(far, key=lambda one: one.model_dump_json())),
+    )
 
 
 def rivals(options: FrappeOptions) -> tuple[Rival, ...]:
     """What other data sets claim of the same DocType."""
     return options.rivals if isinstance(options, ContestedOptions) else ()
+
+
+def kept(options: FrappeOptions) -> tuple[Kept, ...]:
+    """What other data sets claim of other DocTypes."""
+    return options.kept if isinstance(options, ContestedOptions) else ()

@@ -59,12 +59,12 @@ class Dataset:
         """Whether the row is one of the data set, as far as it tells itself. A Contact of a member of staff never is."""
         if self.options.doctype == "Contact" and row.get("user"):
             return False
-        return _all(row, self.options.only)
+        return fits(row, self.options.only)
 
     def contested(self, row: Row, *, answered: bool) -> bool:
         """Whether another data set holds the row, too."""
         near = rivals(self.options)
-        return any(_all(row, rival.only) and rival.answered in {None, answered} for rival in near)
+        return any(fits(row, rival.only) and rival.answered in {None, answered} for rival in near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,8 @@ def _fact(option: FactOption, value: object) -> Fact:
             return str(value) if value not in {None, ""} else None
 
 
-def _all(row: Row, wanted: Mapping[str, object]) -> bool:
+def fits(row: Row, wanted: Mapping[str, object]) -> bool:
+    """Whether every one of these fields has one of the values that are wanted."""
     return all(_is(row.get(field), one) for field, one in wanted.items())
 
 

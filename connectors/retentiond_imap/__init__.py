@@ -43,7 +43,7 @@ connector = Connector(
     copies=_copies,
     beside=beside,
     key=typed_key,
-    batch_size=500,
+    batch_size=1000,
     extra="imap",
 )
 

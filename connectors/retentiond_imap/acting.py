@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from retentiond.connector import Answer, OutcomeUnknownError, RecordRef, TransientConnectorError
+from retentiond.connector import Answer, ConnectorError, OutcomeUnknownError, RecordRef, TransientConnectorError
 from retentiond_imap import plain
 from retentiond_imap.layout import Layout, layout_of
 from retentiond_imap.records import Dataset, Found, Key, Place
@@ -60,7 +60,7 @@ def look(session: Session, dataset: Dataset, refs: Sequence[RecordRef], wanted: 
         found = there.get(ref.key)
         if found is None:
             batch.answers[ref.key] = Answer.changed() if ref.key in moved else Answer.not_found()
-        elif found.ref.fingerprint != ref.fingerprint or not found.claimed:
+        elif found.ref.fingerprint != ref.fingerprint or not (found.claimed or _on_its_way(dataset, layout, found)):
             batch.answers[ref.key] = Answer.changed()
         elif not wanted(found):
             batch.answers[ref.key] = Answer.not_found()
@@ -69,14 +69,21 @@ def look(session: Session, dataset: Dataset, refs: Sequence[RecordRef], wanted: 
     return batch
 
 
+def _on_its_way(dataset: Dataset, layout: Layout, found: Found) -> bool:
+    """True where Proton's message lies in Trash, as after a delete that was cut short: it goes on, all else being as it was."""
+    return dataset.connection.proton and any(place.folder == layout.special("\\trash") for place in found.places)
+
+
 @contextmanager
 def begun(where: str) -> Iterator[None]:
-    """From here on a lost connection is a doubt: something may have been done."""
+    """From here on whatever goes wrong leaves a doubt: something may have been done."""
     try:
         yield
-    except TransientConnectorError as error:
+    except OutcomeUnknownError:
+        raise
+    except ConnectorError as error:
         raise OutcomeUnknownError(
-            f"{where} was lost in the middle of a batch; nobody knows yet how far it came.", error.code
+            f"{where} was lost, or made no sense, in the middle of a batch; nobody knows yet how far it came.", error.code
         ) from None
 
 
@@ -90,19 +97,17 @@ def by_folder(going: dict[Key, Found], wanted: Callable[[Place], bool] = lambda 
     return folders
 
 
-def same_folder(session: Session, folder: str, going: dict[Key, Found]) -> bool:
-    """Open the folder for changes; False where its UIDs do not mean any more what they meant when it was looked at."""
-    validity = session.select(folder)
-    return all(place.validity == validity for found in going.values() for place in found.places if place.folder == folder)
+def barred(session: Session, folder: str, going: dict[Key, Found]) -> str | None:
+    """Open the folder for changes; None where that went well, and otherwise the word for what is in the way.
 
-
-def unchanged(session: Session, dataset: Dataset, uids: dict[int, Key], going: dict[Key, Found]) -> set[int]:
-    """Those of the UIDs in the open folder whose deciding marks are still those that were looked at."""
-    before = {
-        (place.folder, place.uid): dataset.decisive.among(one.message.marks)
-        for key in set(uids.values())
-        for one in going[key].copies
-        for place in one.places
-    }
-    by_uid = {uid: marks for (_, uid), marks in before.items()}
-    return {uid for uid, marks in session.marks(list(uids)).items() if dataset.decisive.among(marks) == by_uid.get(uid)}
+    `forbidden` or the like where the server does not open it, `refused` where its UIDs do not mean any more what they meant.
+    Raises `TransientConnectorError` where nobody can tell.
+    """
+    try:
+        validity = session.select(folder)
+    except TransientConnectorError:
+        raise
+    except ConnectorError as error:
+        return error.code
+    same = all(place.validity == validity for found in going.values() for place in found.places if place.folder == folder)
+    return None if same else "refused"

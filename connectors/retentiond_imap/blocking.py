@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retentiond.connector import Answer, Blocker, ConnectorError, How, OutcomeUnknownError, RecordRef, Target
-from retentiond_imap.acting import Batch, Patience, begun, look, same_folder
+from retentiond_imap.acting import Batch, Patience, barred, begun, look
+from retentiond_imap.layout import Layout
 from retentiond_imap.options import ImapConnection, ImapOptions
 from retentiond_imap.proton import LABELS
 from retentiond_imap.records import Dataset, Found, Key, Place, dataset_of
@@ -45,6 +46,7 @@ class ImapBlocker(Blocker):
             raise ConnectorError(f"{session.where} lacks MOVE, which blocking in {self.target} needs.", "unsupported")
         if not refs:
             return []
+        session.awake()
         batch = look(session, dataset, refs, lambda found: found.ref.blocked is not aside)
         if dataset.connection.proton:
             _refuse_labelled(batch)
@@ -59,7 +61,7 @@ class ImapBlocker(Blocker):
         there: dict[Key, Found] = {}
 
         def seen() -> bool:
-            there.update(resolve(self._session, self._dataset, waiting))
+            there.update(resolve(self._session, self._dataset, waiting, dated=False))
             return all(key in refused or (key in there and there[key].ref.blocked is aside) for key in waiting)
 
         settled = not waiting or self._patience.until(self._dataset.connection.settle_seconds, seen)
@@ -81,6 +83,18 @@ def _refuse_labelled(batch: Batch) -> None:
             batch.answers[key] = Answer.failed("constraint")
 
 
+def _there(session: Session, layout: Layout, folder: str, made: set[str]) -> bool:
+    """Make the folder, and those above it, where they are missing; False where the server refused."""
+    names = folder.split(layout.delimiter)
+    for depth in range(1, len(names) + 1):
+        name = layout.delimiter.join(names[:depth])
+        if name not in made and all(one.name != name for one in layout.mailboxes):
+            if not session.create(name):
+                return False
+            made.add(name)
+    return layout.has(folder) or folder in made
+
+
 def _move(session: Session, dataset: Dataset, batch: Batch, *, aside: bool) -> set[Key]:
     """Move what is to go; the keys that the server refused, or whose folder was made anew in the meantime."""
     assert dataset.aside is not None  # noqa: S101 - asked for before
@@ -96,10 +110,7 @@ def _move(session: Session, dataset: Dataset, batch: Batch, *, aside: bool) -> s
     for folder, mine in folders.items():
         origin = next(place.origin for _, place in mine.values())
         to = batch.layout.aside(dataset.aside, origin) if aside else origin
-        if not batch.layout.has(to) and to not in made:
-            session.create(to)
-            made.add(to)
-        if not same_folder(session, folder, going):
+        if not _there(session, batch.layout, to, made) or barred(session, folder, going):
             refused |= {key for key, _ in mine.values()}
         elif not session.move(mine, to):
             # One of them may be what the server refuses: the others are not to wait for it.

@@ -18,6 +18,10 @@ READS = frozenset(
 """The commands that a reader's connection lets through; UID stands before the last two only."""
 
 
+FAREWELL = 5.0
+"""Seconds that the server has to say goodbye."""
+
+
 class WriteRefusedError(Exception):
     """A reader's connection was given a command that could change something; it was not sent."""
 
@@ -40,6 +44,11 @@ def open_client(connection: ImapConnection, *, writes: bool) -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     where = where_is(connection)
     secret = connection.password.reveal()
+    if not (connection.user + secret).isascii() or not (connection.user + secret).isprintable():
+        raise ConnectorError(
+            f"User or password for {where} hold letters that LOGIN cannot carry; nothing was sent. Choose one of plain ASCII.",
+            "unsupported",
+        )
     context = _context(connection)
     timeout = connection.timeout_seconds
     with translated(where):
@@ -96,6 +105,7 @@ def only_reading(client: Any) -> None:
 def hang_up(client: Any) -> None:
     """End the connection with LOGOUT, which expunges nothing, or without a word where that fails."""
     try:
+        client.socket().settimeout(FAREWELL)
         client.logout()
     except FAILURES:
         try:
@@ -114,7 +124,9 @@ def _start_tls(client: Any, context: ssl.SSLContext | None, where: str) -> None:
 def _log_in(client: Any, user: str, secret: str, where: str) -> None:
     try:
         client.login(user, secret)
-    except FAILURES as error:
+    except FAILURES as raised:
+        # IMAPClient makes a refusal of whatever happens here, a broken connection included.
+        error = raised.__context__ if isinstance(raised.__context__, FAILURES) else raised
         told = as_error(error, where)
         if isinstance(told, TransientConnectorError) or is_loss(error):
             raise told from None

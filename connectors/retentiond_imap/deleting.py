@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from retentiond.connector import Answer, ConnectorError, Deleter, How, RecordRef, Target
-from retentiond_imap.acting import Batch, Patience, begun, look, same_folder
+from retentiond_imap.acting import Batch, Patience, barred, begun, look
 from retentiond_imap.bridge import delete_behind_bridge
 from retentiond_imap.options import ImapConnection, ImapOptions
 from retentiond_imap.records import Dataset, Key, dataset_of
@@ -32,6 +33,7 @@ class ImapDeleter(Deleter):
     def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
         if not refs:
             return []
+        self._session.awake()
         batch = look(self._session, self._dataset, refs, lambda _found: True)
         if sentences := lacking(self._session, self._dataset, batch.layout):
             raise ConnectorError(sentences[0], "unsupported")
@@ -43,11 +45,11 @@ class ImapDeleter(Deleter):
 
 
 def _delete(session: Session, dataset: Dataset, batch: Batch) -> None:
-    folders = sorted({place.folder for found in batch.going.values() for place in found.places})
-    left: set[Key] = set()
+    """Delete what is to go, folder by folder; one that the server does not open stops no other."""
+    failed: dict[Key, str] = {}
     changed: set[Key] = set()
     acted = False
-    for folder in folders:
+    for folder in sorted({place.folder for found in batch.going.values() for place in found.places}):
         mine = {
             place.uid: (key, one.message.marks)
             for key, found in batch.going.items()
@@ -55,24 +57,19 @@ def _delete(session: Session, dataset: Dataset, batch: Batch) -> None:
             for place in one.places
             if place.folder == folder
         }
-        try:
-            same = same_folder(session, folder, batch.going)
-        except ConnectorError:
-            if not acted:
-                raise
-            with begun(session.where):
-                raise
-        if not same:
-            changed |= {key for key, _ in mine.values()}
+        with begun(session.where) if acted else nullcontext():
+            word = barred(session, folder, batch.going)
+        if word is not None:
+            failed |= {key: word for key, _ in mine.values()}
             continue
-        acted = True
         with begun(session.where):
             stayed, other = _expunge(session, dataset, {uid: marks for uid, (_, marks) in mine.items()})
-        left |= {mine[uid][0] for uid in stayed}
+        acted = True
+        failed |= {mine[uid][0]: "refused" for uid in stayed}
         changed |= {mine[uid][0] for uid in other}
     for key in batch.going:
-        if key in left:
-            batch.answers[key] = Answer.failed("refused")
+        if key in failed:
+            batch.answers[key] = Answer.failed(failed[key])
         elif key in changed:
             batch.answers[key] = Answer.changed()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from email.utils import getaddresses
+from functools import lru_cache
 
 from retentiond.connector import Subject, subject
 
@@ -32,14 +33,15 @@ def parse(block: bytes) -> Headers:
 
 def people(headers: Headers, names: Iterable[str]) -> frozenset[Subject]:
     """Whom the message is about: each address in the headers of these names, normalized."""
-    found = set()
-    for name in names:
-        for value in headers.get(name.lower(), ()):
-            for address in _addresses(value):
-                person = subject("email", address)
-                if person is not None:
-                    found.add(person)
-    return frozenset(found)
+    values = [value for name in names for value in headers.get(name.lower(), ())]
+    return frozenset[Subject]().union(*map(_people, values))
+
+
+@lru_cache(maxsize=1000)
+def _people(value: str) -> frozenset[Subject]:
+    """The persons in one header; the last ones are kept, because the mailbox's own address is in nearly every message."""
+    persons = (subject("email", address) for address in _addresses(value))
+    return frozenset(person for person in persons if person is not None)
 
 
 def _addresses(value: str) -> list[str]:

@@ -71,7 +71,9 @@ def layout_of(session: Session, dataset: Dataset) -> Layout:
 def _complete(dataset: Dataset, mailboxes: Sequence[Mailbox], claimed: Sequence[str], where: str) -> None:
     seen = {one.name for one in mailboxes}
     for pattern in dataset.options.folders:
-        there = any(name.startswith(pattern[:-1]) for name in claimed) if pattern.endswith("*") else pattern in claimed
+        below = pattern[:-1] if pattern.endswith("*") else None
+        # Nothing below a folder that is seen is nothing; below one that is not seen nobody can tell.
+        there = pattern in claimed if below is None else below[:-1] in seen or any(name.startswith(below) for name in claimed)
         if not there and not dataset.claim.model_copy(update={"folders": (pattern,)}).holds(pattern):
             continue  # excepted itself
         if not there:

@@ -89,6 +89,8 @@ class Received(_Part):
     from_: Literal["received"] = Field(alias="from")
     day: Zone | None = None
     """Where given, the date is the plain day of that instant in this zone."""
+    conversation: bool = False
+    """True for the date of the youngest message in the same conversation."""
 
 
 class Saved(_Part):
@@ -186,6 +188,8 @@ class ImapOptions(TargetOptions):
     """Flags and keywords that a message must not have, none of them."""
     dates: dict[Name, Source] = Field(min_length=1)
     facts: dict[Name, FactOption] = Field(default_factory=dict)
+    answers: tuple[Pattern, ...] = ()
+    """Further folders with messages of the same conversations; for dates of conversations alone."""
     persons: tuple[Header, ...] = ("From", "To", "Cc", "Bcc")
     """The headers with the addresses of those whom the message is about."""
     block: Block | None = None
@@ -195,9 +199,16 @@ class ImapOptions(TargetOptions):
     def _together(self) -> Self:
         if self.block is not None and any(isinstance(source, Saved) for source in self.dates.values()):
             raise ValueError("a message that is blocked is saved anew, so `from: saved` and `block` do not go together")
+        if self.answers and not self.converses:
+            raise ValueError("`answers` is about conversations; say `conversation: true` at a date, or leave it out")
         if both := {one.lower() for one in self.marked} & {one.lower() for one in self.unmarked}:
             raise ValueError(f"{len(both)} flags or keywords are both in marked and unmarked; no message can be so")
         return self
+
+    @property
+    def converses(self) -> bool:
+        """True where a date is that of a conversation, so that other messages decide, too."""
+        return any(isinstance(source, Received) and source.conversation for source in self.dates.values())
 
 
 def offer(_connection: ImapConnection, options: ImapOptions) -> Offer:

@@ -44,10 +44,11 @@ def _findings(session: Session, dataset: Dataset, layout: Layout, action: Action
 
 def _rights(session: Session, dataset: Dataset, layout: Layout, action: Action) -> Iterator[Finding]:
     lacks = 0
+    # Older servers (RFC 2086) have `d` for `t` and `e` together; newer ones tell it beside them where only one is given.
+    fine = any(word.startswith("RIGHTS=") for word in session.capabilities)
     for spot in layout.spots:
         told = session.rights(spot.name)
-        # `d` is what older servers call `t` and `e` together (RFC 2086).
-        lacks += told is not None and not (set(READS + TAKES) <= set(told) or (READS in told and "d" in told))
+        lacks += told is not None and not set(READS + (TAKES if fine else "d")) <= set(told)
     if lacks:
         yield Finding(
             f"{lacks:,} folders of {dataset.target} on {session.where} do not let our user mark and expunge messages; give "
@@ -56,7 +57,7 @@ def _rights(session: Session, dataset: Dataset, layout: Layout, action: Action) 
         )
     if action is Action.BLOCK and dataset.aside is not None:
         told = session.rights(dataset.aside)
-        if told is not None and not (set(PUTS) <= set(told) or ("i" in told and "c" in told)):
+        if told is not None and not set(PUTS if fine else "ic") <= set(told):
             yield Finding(
                 f"The folder {dataset.aside} on {session.where} does not let our user make folders and put messages there; "
                 f"give it the rights i and k (RFC 4314).",

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from retentiond.connector import ConnectorError
+from retentiond_imap.conversation import conversing
+from retentiond_imap.fetched import Message
 from retentiond_imap.layout import Layout
 from retentiond_imap.records import INTERNAL_ID, Copied, Dataset, Found, Key, Place, record
-from retentiond_imap.session import Message, Session
+from retentiond_imap.session import Session
 
 LABELS = "Labels/"
 """Below it labels are shown as folders."""
@@ -19,8 +21,9 @@ def scan(session: Session, dataset: Dataset, layout: Layout, before: datetime | 
     return [found for found in _everything(session, dataset, layout, before).values() if found.claimed]
 
 
-def resolve(session: Session, dataset: Dataset, layout: Layout, keys: Iterable[Key]) -> dict[Key, Found]:
+def resolve(session: Session, dataset: Dataset, layout: Layout, keys: Iterable[Key], *, dated: bool = True) -> dict[Key, Found]:
     """What is there now under each key, claimed or not; what is gone from everywhere is left out."""
+    del dated  # everything is read in any case
     there = _everything(session, dataset, layout, None)
     return {key: there[key] for key in keys if key in there}
 
@@ -50,6 +53,7 @@ def internal_id(message: Message, where: str) -> str:
 
 def _everything(session: Session, dataset: Dataset, layout: Layout, before: datetime | None) -> dict[Key, Found]:
     whole = all_mail(layout, dataset, session.where)
+    before = None if dataset.options.converses else before
     messages: dict[str, Message] = {}
     places: dict[str, list[Place]] = {}
     marks: dict[str, set[str]] = {}
@@ -65,13 +69,15 @@ def _everything(session: Session, dataset: Dataset, layout: Layout, before: date
             marks.setdefault(name, set()).update(message.marks)
             if folder.startswith(LABELS):
                 marks[name].add(folder[len(LABELS) :].lower())
-    found: dict[Key, Found] = {}
+    copies = []
     for name, message in messages.items():
         own = tuple(places[name])
         shown = [place for place in own if place.folder != whole]
         aside = bool(shown) and all(place.blocked for place in shown)
-        found[(name,)] = record(dataset, (name,), [Copied(message, own, frozenset(marks[name]), aside)])
-    return found
+        copies.append(Copied(message, own, frozenset(marks[name]), aside))
+    if dataset.options.converses:
+        copies = conversing(copies)
+    return {(name,): record(dataset, (name,), [one]) for name, one in zip(messages, copies, strict=True)}
 
 
 def origin_of(dataset: Dataset, layout: Layout, folder: str) -> tuple[str, bool]:

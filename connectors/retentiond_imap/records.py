@@ -11,6 +11,7 @@ from datetime import datetime
 from retentiond.connector import Dates, Fact, Moment, RecordRef, Subject, Target
 from retentiond_imap.claims import Claim, Decisive, claim_of, decisive, rivals_of
 from retentiond_imap.dates import in_zone, moment_in, order, plain_day
+from retentiond_imap.fetched import Message
 from retentiond_imap.headers import people
 from retentiond_imap.options import (
     FactOption,
@@ -22,7 +23,6 @@ from retentiond_imap.options import (
     Saved,
     Source,
 )
-from retentiond_imap.session import Message
 
 Key = tuple[str, ...]
 
@@ -73,6 +73,8 @@ class Copied:
     marks: frozenset[str]
     """Its flags, keywords and labels, in small letters."""
     blocked: bool
+    youngest: datetime | None = None
+    """When the youngest message of its conversation was received; told only where a date of the data set asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def dataset_of(connection: ImapConnection, options: ImapOptions, target: Target)
     """Make the options ready."""
     names = {name.lower(): name for name in _ALWAYS}
     more = [source.header for source in options.dates.values() if isinstance(source, InHeader)]
+    if options.converses:
+        more += ["In-Reply-To", "References"]
     for name in (*options.persons, *more, *([INTERNAL_ID] if connection.proton else [])):
         names.setdefault(name.lower(), name)
     return Dataset(target, connection, options, claim_of(options), rivals_of(options), decisive(options), tuple(names.values()))
@@ -112,7 +116,7 @@ def record(dataset: Dataset, key: Key, copies: Sequence[Copied]) -> Found:
     ref = RecordRef(
         key,
         dates,
-        _fingerprint(dataset, told, dates, facts, persons, contested=contested),
+        _fingerprint(dataset, copies, dates, facts, persons, contested=contested),
         identity=key[-2:] if not dataset.connection.proton else key,
         blocked=all(one.blocked for one in copies),
         rows=len(copies),
@@ -137,7 +141,7 @@ def stamp(moment: datetime | None) -> str:
 def _date(source: Source, one: Copied) -> Moment | None:
     match source:
         case Received():
-            return in_zone(one.message.received, source.day)
+            return in_zone(one.youngest if source.conversation else one.message.received, source.day)
         case Saved():
             return in_zone(one.message.saved, source.day)
         case InHeader():
@@ -167,7 +171,7 @@ def _agreed(facts: Sequence[bool | None]) -> bool | None:
 
 def _fingerprint(
     dataset: Dataset,
-    told: Sequence[tuple[Copied, frozenset[str]]],
+    copies: Sequence[Copied],
     dates: Dates,
     facts: dict[str, Fact] | dict[str, bool | None],
     persons: frozenset[Subject],
@@ -177,13 +181,12 @@ def _fingerprint(
     decides = [
         sorted(
             [
-                sorted(folders) if dataset.connection.proton else [],
                 hashlib.sha256(one.message.block).hexdigest(),
                 str(one.message.size),
                 stamp(one.message.received),
                 sorted(dataset.decisive.among(one.marks)),
             ]
-            for one, folders in told
+            for one in copies
         ),
         sorted((name, None if moment is None else moment.isoformat()) for name, moment in dates.items()),
         sorted(facts.items()),

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Self
 
 from retentiond.connector import ConnectorError
 from retentiond_imap.connect import hang_up, open_client, where_is
-from retentiond_imap.dates import mail_instant
-from retentiond_imap.headers import Headers, parse
+from retentiond_imap.fetched import Message, read_messages, small
 from retentiond_imap.options import ImapConnection
-from retentiond_imap.trouble import FAILURES, as_error, in_doubt, response_code, translated
+from retentiond_imap.trouble import FAILURES, in_doubt, response_code, translated
 
 AT_ONCE = 500
-"""Messages that one command asks for."""
+"""Messages that one command asks for, or changes."""
+
+AT_ONCE_BEHIND_BRIDGE = 50
+"""Messages that one command changes behind Proton Bridge, which passes each on, and lets large ones run into time-outs."""
 
 DELETED = "\\Deleted"
 
@@ -37,26 +38,14 @@ class Mailbox:
         return not self.marks & {"\\noselect", "\\nonexistent"}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the server tells of one message."""
-
-    uid: int
-    received: datetime | None
-    saved: datetime | None
-    size: int
-    marks: frozenset[str]
-    """Flags and keywords, in small letters."""
-    block: bytes
-    headers: Headers
-
-
 class Session:
     """One connection. Reading commands are safe to repeat; the changing ones raise `OutcomeUnknownError` where no answer came."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, connection: ImapConnection, *, writes: bool) -> None:
         self.client = client
-        self.where = where
+        self.where = where = where_is(connection)
+        self._connection, self._writes = connection, writes
+        self._most = AT_ONCE_BEHIND_BRIDGE if connection.proton else AT_ONCE
         with translated(where):
             self.capabilities = frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
 
@@ -65,7 +54,7 @@ class Session:
         """Connect and log in; raises `ConnectorError`."""
         client = open_client(connection, writes=writes)
         try:
-            return cls(client, where_is(connection))
+            return cls(client, connection, writes=writes)
         except BaseException:
             hang_up(client)
             raise
@@ -73,6 +62,17 @@ class Session:
     def close(self) -> None:
         """Log out; harmless when repeated."""
         hang_up(self.client)
+
+    def awake(self) -> None:
+        """See that the connection still stands, and make another where the server ended it, as after half an hour of silence.
+
+        For the beginning of a question or a batch: nothing that was sent before is sent again.
+        """
+        try:
+            self.client.noop()
+        except FAILURES:
+            hang_up(self.client)
+            self.client = open_client(self._connection, writes=self._writes)
 
     def has(self, capability: str) -> bool:
         """True where the server offers it."""
@@ -96,7 +96,12 @@ class Session:
 
     def select(self, folder: str) -> int:
         """Open a folder for changes; its UIDVALIDITY. Raises `ConnectorError` (`forbidden`) where it is for reading only."""
-        return self._opened(folder, readonly=False)
+        try:
+            return self._opened(folder, readonly=False)
+        except ConnectorError:
+            # imaplib would raise the same again at every command, as long as it believes that the folder was to be changed.
+            self.client._imap.is_readonly = True  # noqa: SLF001 - see above
+            raise
 
     def _opened(self, folder: str, *, readonly: bool) -> int:
         with translated(self.where):
@@ -125,83 +130,85 @@ class Session:
         """The UIDs of messages received in this time, and of some around it: servers disagree on what a day is."""
         words: list[object] = []
         if first is not None:
-            words += ["SINCE", _day(first.date() - timedelta(days=2))]
+            words += ["SINCE", _day(first.date() - timedelta(days=1))]
         if last is not None:
-            words += ["BEFORE", _day(last.date() + timedelta(days=3))]
+            words += ["BEFORE", _day(last.date() + timedelta(days=2))]
         return self.uids(*words)
 
     def left(self, uids: Sequence[int]) -> set[int]:
         """Those of the UIDs that are still in the open folder."""
-        return {uid for part in portions(uids) for uid in self.uids("UID", _set(part)) if uid in set(part)}
+        return {uid for part in portions(uids) for uid in self.uids("UID", exactly(part)) if uid in set(part)}
 
     def messages(self, uids: Sequence[int], headers: Sequence[str]) -> Iterator[Message]:
         """What is told of each message; one that is gone by now is left out, one that cannot be read is an error."""
-        body = f"BODY.PEEK[HEADER.FIELDS ({' '.join(headers)})]"
-        items = ["INTERNALDATE", "RFC822.SIZE", "FLAGS", body, *(["SAVEDATE"] if self.has("SAVEDATE") else [])]
+        saved = " SAVEDATE" if self.has("SAVEDATE") else ""
+        items = f"(UID FLAGS INTERNALDATE RFC822.SIZE{saved} BODY.PEEK[HEADER.FIELDS ({' '.join(headers)})])"
         for part in portions(uids):
             with translated(self.where):
-                told = {uid: _message(uid, found) for uid, found in self.client.fetch(part, items).items()}
-            missing = [uid for uid in part if told.get(uid) is None]
+                _, answer = self.client._imap.uid("FETCH", exactly(part), items)  # noqa: SLF001 - IMAPClient reads it letter by letter
+                told = {message.uid: message for message in read_messages(answer) if message.uid in set(part)}
+            missing = [uid for uid in part if uid not in told]
             if missing and self.left(missing):
                 raise ConnectorError(
                     f"{self.where} has messages that it does not tell about. Have its mailbox repaired.", "unreadable"
                 )
-            yield from (message for message in told.values() if message is not None)
+            yield from told.values()
 
     def marks(self, uids: Sequence[int]) -> dict[int, frozenset[str]]:
         """The flags and keywords of each message, in small letters; those that are gone are left out."""
         with translated(self.where):
             return {
-                uid: _small(found[b"FLAGS"])
+                uid: small(found[b"FLAGS"])
                 for part in portions(uids)
                 for uid, found in self.client.fetch(part, ["FLAGS"]).items()
                 if b"FLAGS" in found
             }
 
     def mark(self, uids: Iterable[int], flag: str = DELETED, *, on: bool) -> bool:
-        """Set or take a flag; False where the server refused."""
-        return all(
-            self._change(self.client.add_flags if on else self.client.remove_flags, part, [flag]) for part in portions(uids)
-        )
+        """Set or take a flag; False where the server refused it for some."""
+        return self._change(self.client.add_flags if on else self.client.remove_flags, uids, [flag], silent=True)
 
     def expunge(self, uids: Iterable[int]) -> bool:
-        """Take away just those of these messages that are marked; False where the server refused."""
-        return all(self._change(self.client.uid_expunge, part) for part in portions(uids))
+        """Take away just those of these messages that are marked; False where the server refused it for some."""
+        return self._change(self.client.uid_expunge, uids)
 
     def move(self, uids: Iterable[int], folder: str) -> bool:
-        """Move messages; False where the server refused."""
-        return all(self._change(self.client.move, part, folder) for part in portions(uids))
+        """Move messages; False where the server refused it for some."""
+        return self._change(self.client.move, uids, folder)
 
     def copy(self, uids: Iterable[int], folder: str) -> bool:
-        """Copy messages; False where the server refused."""
-        return all(self._change(self.client.copy, part, folder) for part in portions(uids))
+        """Copy messages; False where the server refused it for some."""
+        return self._change(self.client.copy, uids, folder)
 
-    def create(self, folder: str) -> None:
-        """Make a folder; it may be there by now."""
-        try:
-            self.client.create_folder(folder)
-        except FAILURES as error:
-            if response_code(error) != "ALREADYEXISTS":
-                raise as_error(error, self.where) from None
-
-    def _change(self, command: Any, uids: Sequence[int], *words: Any) -> bool:
-        more = {"silent": True} if words and isinstance(words[0], list) else {}
+    def create(self, folder: str) -> bool:
+        """Make a folder; False where the server refused. It may be there by now, which is as good."""
         try:
             with in_doubt(self.where):
-                command(_set(uids), *words, **more)
-        except FAILURES:
-            return False
+                self.client.create_folder(folder)
+        except FAILURES as error:
+            return response_code(error) == "ALREADYEXISTS"
         return True
 
+    def _change(self, command: Any, uids: Iterable[int], *words: Any, **more: Any) -> bool:
+        """Give the command for all of them; what is refused of one portion stops no other."""
+        refused = False
+        for part in portions(uids, self._most):
+            try:
+                with in_doubt(self.where):
+                    command(exactly(part), *words, **more)
+            except FAILURES:
+                refused = True
+        return not refused
 
-def portions(uids: Iterable[int]) -> Iterator[list[int]]:
+
+def portions(uids: Iterable[int], most: int = AT_ONCE) -> Iterator[list[int]]:
     """The UIDs, as many at once as one command takes."""
     rest = iter(uids)
-    while part := list(islice(rest, AT_ONCE)):
+    while part := list(islice(rest, most)):
         yield part
 
 
-def _set(uids: Sequence[int]) -> str:
+def exactly(uids: Sequence[int]) -> str:
     """Exactly these UIDs, as short as IMAP writes them: a range only where each number within it is one of them."""
     runs: list[list[int]] = []
     for uid in sorted(set(uids)):
@@ -215,27 +222,3 @@ def _set(uids: Sequence[int]) -> str:
 def _day(day: date) -> str:
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     return f"{day.day:02}-{months[day.month - 1]}-{day.year:04}"
-
-
-def _small(flags: Any) -> frozenset[str]:
-    return frozenset(str(flag).lower() if isinstance(flag, int) else flag.decode("utf-8", "replace").lower() for flag in flags)
-
-
-def _message(uid: int, found: Any) -> Message | None:
-    if not {b"INTERNALDATE", b"RFC822.SIZE", b"FLAGS"} <= found.keys():
-        return None
-    block = next((value for name, value in found.items() if re.match(rb"BODY\[HEADER", name)), None)
-    if block is None and not any(re.match(rb"BODY\[HEADER", name) for name in found):
-        return None
-    block = block or b""
-    received = found[b"INTERNALDATE"]
-    saved = found.get(b"SAVEDATE")
-    return Message(
-        uid,
-        None if received is None else received.astimezone(UTC).replace(tzinfo=UTC),
-        mail_instant(saved.decode("ascii", "replace")) if isinstance(saved, bytes) else None,
-        int(found[b"RFC822.SIZE"]),
-        _small(found[b"FLAGS"]),
-        block,
-        parse(block),
-    )

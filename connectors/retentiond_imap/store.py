@@ -18,10 +18,12 @@ def scan(session: Session, dataset: Dataset, before: datetime | None = None) -> 
     return look(session, dataset, layout_of(session, dataset), before)
 
 
-def resolve(session: Session, dataset: Dataset, keys: Sequence[Key], layout: Layout | None = None) -> dict[Key, Found]:
-    """What is there now under each key, claimed or not; what is gone is left out."""
+def resolve(
+    session: Session, dataset: Dataset, keys: Sequence[Key], layout: Layout | None = None, *, dated: bool = True
+) -> dict[Key, Found]:
+    """What is there now under each key, claimed or not; what is gone is left out. Without `dated` no dates of conversations."""
     look = proton.resolve if dataset.connection.proton else plain.resolve
-    return look(session, dataset, layout or layout_of(session, dataset), keys)
+    return look(session, dataset, layout or layout_of(session, dataset), keys, dated=dated)
 
 
 def lacking(session: Session, dataset: Dataset, layout: Layout) -> list[str]:
@@ -48,6 +50,21 @@ def lacking(session: Session, dataset: Dataset, layout: Layout) -> list[str]:
             f"take it out of a folder. For Proton Bridge say flavour: proton; other servers of this kind are not supported."
         )
     return found
+
+
+def unclaimed(session: Session, dataset: Dataset) -> int:
+    """How many folders hold messages of no data set; labels, views of the whole, and folders of blocked messages do not count."""
+    layout = layout_of(session, dataset)
+    claims = (dataset.claim, *dataset.rivals)
+    aside = [f"{claim.aside}{layout.delimiter}" for claim in claims if claim.aside is not None]
+    return sum(
+        one.selectable
+        and not one.marks & {"\\all", "\\flagged"}
+        and not (dataset.connection.proton and one.name.startswith(proton.LABELS))
+        and not any(f"{one.name}{layout.delimiter}".startswith(start) for start in aside)
+        and not any(claim.holds(one.name) for claim in claims)
+        for one in layout.mailboxes
+    )
 
 
 def unfit(dataset: Dataset) -> str | None:

@@ -24,7 +24,7 @@ def response_code(error: Exception) -> str:
 
 def is_loss(error: Exception) -> bool:
     """True where the connection broke, or no answer came: what was sent last may have been done."""
-    return isinstance(error, imaplib.IMAP4.abort | OSError)
+    return isinstance(error, imaplib.IMAP4.abort | OSError) and not isinstance(error, imaplib.IMAP4.readonly)
 
 
 def as_error(error: Exception, where: str) -> ConnectorError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 from contextlib import closing
@@ -182,4 +183,12 @@ def test_an_attestation_is_asked_for_recorded_and_counted(office: Office) -> Non
     assert office.json("attest", "--list")["attestations"][0]["good"] is True
     assert office.json("status", status=1)["duties"]["attestations"] == 0
     assert "Say RULE" in office.run("attest", "mail.provider", status=2).stderr
+    letter = office.folder / "letter.pdf"
+    letter.write_bytes(b"We delete spam after 30 days.")
+    office.run(*words, "met", "--document", str(letter))
+    assert office.json("attest", "--list")["attestations"][0]["document"] == hashlib.sha256(letter.read_bytes()).hexdigest()
+    assert "yet to come" in office.run(*words, "met", "--at", str(TODAY + timedelta(days=2)), status=2).stderr
+    office.run(*words, "not-met", "--at", str(TODAY - timedelta(days=9)))  # an older word than the one that stands
+    assert office.json("attest", "--list")["attestations"][0]["good"] is True
+    office.run("audit", "verify")
     assert "asks for an attestation other" in office.run("attest", "other", *words[2:], "met", status=2).stderr

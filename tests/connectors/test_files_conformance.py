@@ -1,4 +1,4 @@
-"""The files connector keeps every promise of the kit: for whole files, by their mtime or their name, and for lines."""
+"""The files connector keeps every promise of the kit: for whole files, by their mtime, name or sidecar, and for lines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from connectors.files_support import line
+from connectors.sidecar_world import SidecarWorld
 
 from retentiond.connector import Presence
 from retentiond.testing import ConformanceKit, Gap, World
@@ -256,9 +257,10 @@ def _hour(text: bytes) -> str:
     return datetime.strptime(text.split(b"[")[1].split(b"]")[0].decode(), "%d/%b/%Y:%H:%M:%S %z").strftime("%Y-%m-%dT%HZ")
 
 
-@pytest.fixture(params=[Written, Named, Lines])
+@pytest.fixture(params=[Written, Named, Lines, SidecarWorld])
 def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("retentiond_files.reader.PAGE", 3)
+    monkeypatch.setattr("retentiond_files.bundlereader.PAGE", 3)
     made: World = request.param(tmp_path)
     return made
 

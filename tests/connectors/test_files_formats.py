@@ -82,6 +82,35 @@ def test_iso8601(line: bytes, zone: str | None, instant: datetime | None) -> Non
     assert _read(line, "iso8601", zone) == instant
 
 
+@pytest.mark.parametrize(
+    ("line", "zone", "instant"),
+    [
+        (b'{"level": 30, "time": "2025-07-01T12:00:00.5Z"}\n', None, datetime(2025, 7, 1, 12, 0, 0, 500_000, tzinfo=UTC)),
+        (b'{"time":"2025-07-01 12:00:00"}\r\n', "Asia/Kathmandu", datetime(2025, 7, 1, 6, 15, tzinfo=UTC)),
+        (b'{"time":"2025-07-01 12:00:00"}\n', None, None),
+        (b'{"msg": {"time": "2025-07-01T12:00:00Z"}}\n', "UTC", None),  # another one's time, told within
+        (b'{"msg": "\\"time\\": \\"2025-07-01T12:00:00Z\\""}\n', "UTC", None),
+        (b'{"time": 1751371200000}\n', "UTC", None),
+        (b'{"time": "2025-07-01T12:00:00Z"\n', "UTC", None),
+        (b'["time", "2025-07-01T12:00:00Z"]\n', "UTC", None),
+        (b'{"time": "\\ud800"}\n', "UTC", None),
+        (b"[" * 100_000 + b"\n", "UTC", None),
+        (b"\xff\n", "UTC", None),
+        (b"\n", "UTC", None),
+    ],
+)
+@pytest.mark.usefixtures("far_from_utc")
+def test_lines_of_json(line: bytes, zone: str | None, instant: datetime | None) -> None:
+    content = Content.model_validate({"from": "content", "format": "json", "field": "time", "zone": zone})
+    assert parser(content, LONG_AGO)(line) == instant
+
+
+@pytest.mark.parametrize("wrong", [{"format": "json"}, {"format": "iso8601", "field": "time"}])
+def test_only_lines_of_json_need_a_field(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="needs a field"):
+        Content.model_validate({"from": "content", **wrong})
+
+
 @pytest.mark.usefixtures("far_from_utc")
 def test_error_logs() -> None:
     expected = datetime(2025, 1, 7, 13, 12, 21, tzinfo=UTC)

@@ -24,6 +24,7 @@ from retentiond.report import (
     run,
     status,
     systems,
+    tasks,
     taxes,
 )
 
@@ -43,6 +44,7 @@ MODULES = (
     run,
     status,
     systems,
+    tasks,
     taxes,
 )
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
@@ -54,6 +56,7 @@ SHAPES: dict[str, Any] = {
     "A finding": plan.FindingJson,
     "The totals of a plan": plan.TotalsJson,
     "`run --json`": run.RunJson,
+    "What a vendor said": run.AskedJson,
     "An interrupted batch": run.ReconciledJson,
     "A step of a run": run.RunStepJson,
     "`replay --json`": replay.ReplayJson,
@@ -87,6 +90,8 @@ SHAPES: dict[str, Any] = {
     "A review": reviews.ReviewJson,
     "`attest --list --json`": reviews.AttestationsJson,
     "An attestation": reviews.AttestationJson,
+    "`task list --json`": tasks.TasksJson,
+    "A task": tasks.TaskJson,
     "`audit list --json`": log.EntriesJson,
     "`audit show INDEX --json`": log.EntryJson,
     "`audit show --record … --json`": log.TracesJson,

@@ -6,6 +6,7 @@ The random moments are 4 for each kind of system, drawn from one seed. `KILLS=50
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -246,6 +247,49 @@ class FileWorld(Home):
         return frozenset((file.name,) for file in self._root.iterdir())
 
 
+class VoucherWorld(Home):
+    """An archive of documents, of which a sidecar tells the dates; each has a transcript and a picture of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder / "vouchers"
+        super().__init__(
+            folder,
+            "{at: [issued_on, received_on], take: latest, optional: [received_on]}",
+            f"""\
+    connector: files
+    connection: {{root: {self._root}}}
+    datasets:
+      records:
+        include: ["*.pdf"]
+        record: file
+        source:
+          from: sidecar
+          dates: {{issued_on: /issued_on, received_on: /received_on}}
+          parts: ["{{stem}}.txt", "pictures/{{name}}.png"]
+        identity: key
+        quiet_minutes: 0
+""",
+        )
+
+    def key(self, number: int, age: datetime) -> tuple[str, ...]:
+        del age
+        return (f"{number:03}.pdf",)
+
+    def fill(self) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+        (self._root / "pictures").mkdir(parents=True)
+        for number, age in AGES:
+            dates = {"issued_on": f"{age - timedelta(days=1000):%Y-%m-%d}", "received_on": f"{age:%Y-%m-%d}"}
+            for name in (f"{number:03}.pdf", f"{number:03}.txt", f"pictures/{number:03}.pdf.png"):
+                (self._root / name).write_bytes(b"%PDF")
+            (self._root / f"{number:03}.pdf.json").write_text(json.dumps(dates), encoding="ascii")
+
+    def living(self) -> frozenset[tuple[str, ...]]:
+        """A record is there as long as any of its files is."""
+        files = [file for file in self._root.rglob("[0-9]*") if file.is_file()]
+        return frozenset((f"{file.name[:3]}.pdf",) for file in files)
+
+
 class LineWorld(Home):
     """Access logs of many days; a record is what was logged within an hour."""
 
@@ -291,6 +335,7 @@ KINDS = {
     "mariadb": "",
     "mariadb with receipts": f"receipts: {RECEIPTS}",
     "files": "",
+    "vouchers": "",
     "lines": "",
 }
 """Each system, and by what it proves its acts."""
@@ -316,6 +361,8 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 stateful.close()
         case "files":
             yield FileWorld(folder)
+        case "vouchers":
+            yield VoucherWorld(folder)
         case "lines":
             yield LineWorld(folder)
 

@@ -1,6 +1,7 @@
 """A Dovecot of this test session, run without rights: one user per test, with a mailbox of their own.
 
-It listens on 127.0.0.1, and with the few capabilities of Proton Bridge on 127.0.0.2, and believes to be in Asia/Kathmandu.
+It listens on 127.0.0.1, and with the few capabilities of Proton Bridge on 127.0.0.2, without
+UIDPLUS and MOVE on 127.0.0.3, and believes to be in Asia/Kathmandu.
 Where it is not installed the test is skipped by name; with `CI=true` it fails instead.
 """
 
@@ -37,7 +38,7 @@ default_client_limit = 2000
 first_valid_uid = 1
 first_valid_gid = 1
 protocols = imap
-listen = 127.0.0.1, 127.0.0.2
+listen = 127.0.0.1, 127.0.0.2, 127.0.0.3
 disable_plaintext_auth = no
 ssl = yes
 ssl_cert = <{certificate}
@@ -64,6 +65,11 @@ local 127.0.0.2 {{
   }}
 }}
 auth_failure_delay = 0
+local 127.0.0.3 {{
+  protocol imap {{
+    imap_capability = IMAP4rev1 UNSELECT
+  }}
+}}
 passdb {{
   driver = static
   args = password={password}

@@ -20,6 +20,7 @@ class Wire:
         self._server = (host, port)
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._door.getsockname()[1]
+        self._ends: list[socket.socket] = []
         self.commands: list[bytes] = []
         self.stumbles: Callable[[bytes], bool] = lambda _line: False
         """Told each command: True refuses it, once."""
@@ -34,6 +35,12 @@ class Wire:
         with suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
+
+    def hang_up(self) -> None:
+        """End every connection that stands, without a word."""
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def stumble(self) -> None:
         """Refuse the next command for a moment."""
@@ -71,6 +78,7 @@ class Wire:
                 client.close()
                 continue
             server = socket.create_connection(self._server)
+            self._ends += [client, server]
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             lost = threading.Event()

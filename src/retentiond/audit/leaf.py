@@ -38,6 +38,7 @@ KINDS: Mapping[str, frozenset[str]] = {
 """What each kind of leaf must say beside `v`, `kind` and `at`; `outcome` leaves are made by `outcome_leaves`."""
 
 OPTIONAL: Mapping[str, frozenset[str]] = {
+    "approval": frozenset({"document"}),
     "concluded": frozenset({"resolved"}),
     "key": frozenset({"kid", "vkey"}),
     "prune": frozenset({"kept"}),
@@ -48,7 +49,7 @@ ALLOWED: Mapping[OutcomeKind, frozenset[How]] = {
     OutcomeKind.CONFIRMED: CLAIMS,
     OutcomeKind.PENDING_COPIES: CLAIMS,
     OutcomeKind.UNVERIFIED: CLAIMS,
-    OutcomeKind.ALREADY_ABSENT: frozenset({How.NOT_FOUND, How.PROBE}),
+    OutcomeKind.ALREADY_ABSENT: frozenset({How.NOT_FOUND, How.PROBE, How.OPERATOR}),
     OutcomeKind.CHANGED: frozenset({How.NONE}),
     OutcomeKind.HELD: frozenset({How.NONE}),
     OutcomeKind.FAILED: frozenset({How.NONE}),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from retentiond.cli.registering import hand_on
+from retentiond.cli.registering import day_of, hand_on
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.daemon.clock import utc_now
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store, open_store_of
 from retentiond.engine.reviewing import attest as attest_rule
 from retentiond.engine.reviewing import attested
 from retentiond.engine.workplace import read_workplace
@@ -31,6 +31,12 @@ def attest(
     by: Annotated[
         str | None, typer.Option("--by", metavar="STAFF-ID", help="Who attests: a staff id rather than a name; it is logged.")
     ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="DATE", help="The day on which it was so; today where left out.")
+    ] = None,
+    document: Annotated[
+        Path | None, typer.Option("--document", metavar="FILE", help="What it rests on; only its digest is recorded.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List what has to be attested, with the newest evidence.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --list: write JSON instead of text.")] = False,
 ) -> None:
@@ -49,6 +55,7 @@ def attest(
     if rule is None or result is None or reference is None or by is None:
         raise ConfigurationError("Say RULE, --result, --reference and --by; or --list to see what has to be attested.")
     with open_store_of(settings) as store:
-        done = attest_rule(workplace, store, rule, result, reference, by, now)
+        day = None if at is None else day_of(at, "--at")
+        done = attest_rule(workplace, store, rule, result, reference, by, now, at=day, document=document)
     hand_on(settings, now)
     say([f"{rule} is attested as {result}; the evidence is good until {moment(done.expires)}."])

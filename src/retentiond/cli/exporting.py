@@ -10,10 +10,10 @@ import typer
 
 from retentiond.audit import verify_export
 from retentiond.cli.session import moment_of, settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say
 from retentiond.cli.verification import verified
 from retentiond.daemon.clock import utc_now
+from retentiond.engine.evidence import existing_store
 from retentiond.engine.exporting import export as write
 from retentiond.errors import ConfigurationError
 from retentiond.report.shown import shown

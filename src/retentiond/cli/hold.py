@@ -8,11 +8,10 @@ import typer
 
 from retentiond.cli.registering import By, day_of, hand_on, known_store, person_of, waiting
 from retentiond.cli.session import settings_of, target_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import note, say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine import holding
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store, open_store_of
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.hold import HoldKind, Scope

@@ -33,6 +33,7 @@ from retentiond.cli.run import run
 from retentiond.cli.status import status
 from retentiond.cli.suppression import suppression
 from retentiond.cli.systems import systems
+from retentiond.cli.task import task
 from retentiond.cli.tax import tax
 from retentiond.cli.terminal import note
 from retentiond.cli.unblock import unblock
@@ -87,6 +88,7 @@ GROUPS = {
     "request": request,
     "review": review,
     "suppression": suppression,
+    "task": task,
     "tax": tax,
 }
 COMMANDS = frozenset({*GROUPS, *(command.__name__ for command in SINGLE)})

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.connector.registry import bind, connectors
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.difference import differences, live_differences
+from retentiond.engine.evidence import existing_store
+from retentiond.engine.own import with_own
 from retentiond.engine.registers import Registers, read_registers
 from retentiond.policy.load import load, newest
 from retentiond.policy.schema import json_schema
@@ -62,7 +63,7 @@ def diff(
         rules = {rule.id for one in (*was, *is_) for rule in one.policy.rules}
         with existing_store(settings) as store:
             registers = read_registers(store, sorted(rules)) if store else Registers()
-        targets = bind(settings.systems, connectors(), settings.document)
+        targets = bind(settings.systems, with_own(connectors(), settings), settings.document)
         found = live_differences(was, is_, targets, registers, now)
     if json:
         say_json(difference_json(found, now))

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import note
+from retentiond.engine.evidence import existing_store
 from retentiond.engine.outbox import try_to_flush
 from retentiond.errors import ConfigurationError
 from retentiond.model.subject import Subject, subject_of

@@ -11,12 +11,12 @@ import typer
 from retentiond.audit import read_log
 from retentiond.cli.registering import By, hand_on, known_store, person_of, waiting
 from retentiond.cli.session import moment_of, settings_of
-from retentiond.cli.state import existing_store, registers_of
+from retentiond.cli.state import registers_of
 from retentiond.cli.terminal import note, say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.answering import Answer
 from retentiond.engine.answering import answer as answer_of
-from retentiond.engine.evidence import log_place, open_store_of
+from retentiond.engine.evidence import existing_store, log_place, open_store_of
 from retentiond.engine.requesting import (
     answer_due,
     answer_request,

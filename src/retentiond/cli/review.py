@@ -8,11 +8,10 @@ import typer
 
 from retentiond.cli.registering import By, hand_on, waiting
 from retentiond.cli.session import moment_of, settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.duties import REMIND_AFTER
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store, open_store_of
 from retentiond.engine.reviewing import decide_review
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.model.circumstances import ReviewWord

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 from retentiond.anchor import Coverage
@@ -11,22 +9,11 @@ from retentiond.cli.terminal import note
 from retentiond.cli.verification import never_begun
 from retentiond.engine.anchoring import coverage_of
 from retentiond.engine.clearance import Words, clearance, words_of
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store
 from retentiond.engine.registers import Registers, read_registers
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import RetentiondError, StateError
 from retentiond.settings import Settings
-from retentiond.store import Store
-
-
-@contextmanager
-def existing_store(settings: Settings) -> Iterator[Store | None]:
-    """The store where there is one; None before the first run. Raises `StateError` where it cannot be opened."""
-    if settings.database is None and not (settings.state / "state.db").is_file():
-        yield None
-        return
-    with open_store_of(settings) as store:
-        yield store
 
 
 def registers_of(settings: Settings, workplace: Workplace) -> Registers:

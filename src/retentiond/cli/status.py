@@ -9,13 +9,12 @@ import typer
 
 from retentiond.audit import remains
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.cli.verification import never_begun, verified
 from retentiond.daemon.clock import utc_now
 from retentiond.engine.anchoring import coverage_of
 from retentiond.engine.duties import NO_DUTIES, duties_of
-from retentiond.engine.evidence import log_place
+from retentiond.engine.evidence import existing_store, log_place
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report import schedule
 from retentiond.report.status import StatusReport, status_json, status_text

@@ -8,10 +8,9 @@ import typer
 
 from retentiond.cli.registering import By, hand_on, person_of, waiting
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say
 from retentiond.daemon.clock import utc_now
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store, open_store_of
 from retentiond.engine.requesting import remove_suppression
 from retentiond.report.shown import moment
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.daemon.clock import utc_now
+from retentiond.engine.evidence import existing_store
 from retentiond.engine.survey import survey
 from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.report.systems import live_json, live_text, systems_json, systems_text
@@ -41,7 +41,7 @@ def _ask(settings: Settings, workplace: Workplace, *, json: bool) -> bool:
     with existing_store(settings) as store:
         made = store.attestations() if store else []
     told = []
-    for one in survey(workplace, made, now):
+    for one in survey(workplace, made, now, utc_now):
         told.append(one)
         if not json:
             say(live_text(one, now))

@@ -9,10 +9,9 @@ import typer
 
 from retentiond.cli.registering import By, day_of, hand_on, waiting
 from retentiond.cli.session import settings_of
-from retentiond.cli.state import existing_store
 from retentiond.cli.terminal import say, say_json
 from retentiond.daemon.clock import utc_now
-from retentiond.engine.evidence import open_store_of
+from retentiond.engine.evidence import existing_store, open_store_of
 from retentiond.engine.holding import set_tax_year
 from retentiond.engine.workplace import read_workplace
 from retentiond.report.taxes import tax_json, tax_text

@@ -12,6 +12,7 @@ from typing import Any, Self, final
 from pydantic import BaseModel, ConfigDict
 
 from retentiond.connector.permit import Permit
+from retentiond.connector.tasks import Tasks
 from retentiond.errors import ConnectorError, OutcomeUnknownError
 from retentiond.model.record import CLAIMS, FAILURE_CODES, Action, Cutoff, How, Presence, RecordRef, Target
 from retentiond.model.subject import Subject
@@ -52,7 +53,10 @@ class Answer:
 
     @classmethod
     def done(cls, how: How, rows: int | None = None) -> Answer:
-        """The store acknowledged the act; `how` tells by what, `rows` how many rows went where more than one."""
+        """The store acknowledged the act; `how` tells by what, `rows` how many rows went where more than one.
+
+        `How.OPERATOR` is a person's word that it is done where we cannot look: nothing is told as confirmed because of it.
+        """
         return cls(Answered.DONE, how, rows=rows)
 
     @classmethod
@@ -119,6 +123,45 @@ class Offer:
     """The kinds of identifiers by which a person's records are found (`Reader.about`)."""
     computed: frozenset[str] = frozenset()
     """Those of `dates` that are worked out from other records: they decide, but no search can be led by them."""
+    attests: frozenset[str] = frozenset()
+    """The names of the settings that its attestor tells; empty where it tells none."""
+    demands: frozenset[str] = frozenset()
+    """Those of `facts` that every rule about the data set has to require as true, or nothing could be said to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """One setting of a vendor as the vendor tells it now."""
+
+    name: str
+    """A name of `Offer.attests`; what a policy expects is told under the same one."""
+    value: str
+    """`on`, `off`, a duration of ISO 8601, a whole number, or a word of the vendor. No secret and nothing personal."""
+
+
+class Attestor(ABC):
+    """Reads how a vendor's settings stand, and cannot change anything.
+
+    Used as a context manager; `close` ends its session.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 - not every attestor has a session to end
+        """End the session; harmless when repeated."""
+
+    @abstractmethod
+    def attest(self) -> Sequence[Attested]:
+        """The settings of `Offer.attests`, asked anew, each at most once.
+
+        What the vendor does not tell is left out, which counts as not met: never told as `off`, and no default of ours.
+        Raises `ConnectorError` where the vendor cannot be asked or may not be (`TransientConnectorError` where another try
+        may help): then nothing is attested.
+        """
 
 
 class Reader(ABC):
@@ -243,7 +286,7 @@ def makes_sense(answer: Answer) -> bool:
         return False
     match answer.said:
         case Answered.DONE:
-            return answer.how in CLAIMS
+            return answer.how in CLAIMS or answer.how is How.OPERATOR
         case Answered.FAILED:
             return answer.code in FAILURE_CODES
         case Answered.NOT_FOUND | Answered.CHANGED:
@@ -326,6 +369,10 @@ class Connector:
     deleter: Callable[[Any, Any, Target], Deleter] | None = None
     blocker: Callable[[Any, Any, Target], Blocker] | None = None
     anonymizer: Callable[[Any, Any, Target], Anonymizer] | None = None
+    attestor: Callable[[Any, Any, Target], Attestor] | None = None
+    """(connection, options, target) -> an open attestor; asked for only where the data set's `Offer.attests` names something."""
+    tasks: Callable[[Any, Any, Target], Tasks] | None = None
+    """(connection, options, target) -> the data set's tasks, where its records are tasks of persons."""
     copies: Callable[[Any, Any], Sequence[Copy]] = lambda _connection, _options: ()
     """(connection, options) -> the copies that outlive a delete here."""
     beside: Callable[[Any, Any, Sequence[tuple[Target, Any]]], Any] = lambda _connection, options, _others: options

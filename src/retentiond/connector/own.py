@@ -1,15 +1,21 @@
-"""What retentiond itself keeps, as a system that rules can be about; what is due there the engine does, not a role of this."""
+"""What retentiond itself keeps, as a system that rules can be about; the engine brings the roles that reach it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from retentiond.connector.api import Answer, ConnectionOptions, Connector, Deleter, Finding, Offer, Reader, TargetOptions
-from retentiond.model.record import Action, Cutoff, Presence, RecordRef, Target
+from retentiond.connector.api import ConnectionOptions, Connector, Deleter, Offer, Reader, TargetOptions
+from retentiond.model.record import Action, Target
 
 NAME = "retentiond"
 WRITTEN_AT = "written_at"
+CLOSED_AT = "closed_at"
+OBJECTED_AT = "objected_at"
+
+Kind = Literal["deletion-log", "requests", "suppression-list"]
+
+DATES: dict[Kind, str] = {"deletion-log": WRITTEN_AT, "requests": CLOSED_AT, "suppression-list": OBJECTED_AT}
 
 
 class OwnConnection(ConnectionOptions):
@@ -19,71 +25,37 @@ class OwnConnection(ConnectionOptions):
 class OwnDataset(TargetOptions):
     """Which of its own data sets."""
 
-    kind: Literal["deletion-log"] = "deletion-log"
-    """The deletion log; its entries count from the moment they were written (`written_at`)."""
+    kind: Kind = "deletion-log"
+    """The deletion log counts from when an entry was written (`written_at`), requests of data subjects from when nothing has
+    to be done about them any more (`closed_at`), marks of the suppression list from the objection (`objected_at`)."""
 
 
-class _Reader(Reader):
-    """Finds nothing by the way other systems are searched."""
-
-    def preflight(self, action: Action) -> list[Finding]:
-        """Say who does the work."""
-        del action
-        return [
-            Finding(
-                "The deletion log is pruned by runs, or by `retentiond audit prune`, which shows what would go.", refuses=False
-            )
-        ]
-
-    def count(self) -> int:
-        """Nothing that is searched record by record."""
-        return 0
-
-    def find(self, cutoff: Cutoff, awaiting: Action) -> Iterator[Sequence[RecordRef]]:
-        """Nothing."""
-        del cutoff, awaiting
-        return iter(())
-
-    def undated(self, dates: Sequence[str]) -> Iterator[Sequence[RecordRef]]:
-        """Nothing: every entry has its date."""
-        del dates
-        return iter(())
-
-    def present(self, refs: Sequence[RecordRef]) -> list[Presence]:
-        """Nothing is there record by record."""
-        return [Presence.ABSENT for _ in refs]
-
-    def explain(self, key: tuple[str, ...]) -> RecordRef | None:
-        """There is no such record."""
-        del key
-        return None
+def _offer(_connection: OwnConnection, options: OwnDataset) -> Offer:
+    # Requests and marks are out of reach of normal work from the beginning, so blocking them is always done already.
+    actions = {Action.DELETE} if options.kind == "deletion-log" else {Action.DELETE, Action.BLOCK}
+    return Offer(frozenset({DATES[options.kind]}), frozenset(actions))
 
 
-class _Deleter(Deleter):
-    """Deletes nothing: an entry of the log is no record like others."""
+def own_connector(
+    reader: Callable[[Any, Any, Target], Reader],
+    deleter: Callable[[Any, Any, Target], Deleter],
+    blocker: Callable[[Any, Any, Target], Any],
+) -> Connector:
+    """The connector with these roles; by itself it reaches nothing, as only the engine knows where everything lies."""
+    return Connector(
+        name=NAME,
+        title="What retentiond keeps itself",
+        connection=OwnConnection,
+        options=OwnDataset,
+        offer=_offer,
+        reader=reader,
+        deleter=deleter,
+        blocker=blocker,
+    )
 
-    def _delete(self, refs: Sequence[RecordRef]) -> list[Answer]:
-        return [Answer.failed("unsupported") for _ in refs]
+
+def _nowhere(*_: object) -> Any:
+    raise NotImplementedError("what retentiond keeps is reached by the engine alone")
 
 
-def _offer(_connection: OwnConnection, _options: OwnDataset) -> Offer:
-    return Offer(frozenset({WRITTEN_AT}), frozenset({Action.DELETE}))
-
-
-def _reader(_connection: OwnConnection, _options: OwnDataset, _target: Target) -> Reader:
-    return _Reader()
-
-
-def _deleter(_connection: OwnConnection, _options: OwnDataset, target: Target) -> Deleter:
-    return _Deleter(target)
-
-
-connector = Connector(
-    name=NAME,
-    title="What retentiond keeps itself",
-    connection=OwnConnection,
-    options=OwnDataset,
-    offer=_offer,
-    reader=_reader,
-    deleter=_deleter,
-)
+connector = own_connector(_nowhere, _nowhere, _nowhere)

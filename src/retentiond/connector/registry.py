@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from retentiond.connector.api import (
     Anonymizer,
+    Attestor,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -24,6 +25,7 @@ from retentiond.connector.api import (
     Reader,
     TargetOptions,
 )
+from retentiond.connector.tasks import Tasks
 from retentiond.document import Document, Loc, build, dotted
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Action, Target
@@ -70,6 +72,20 @@ class BoundTarget:
     def anonymizer(self) -> Anonymizer:
         """Open the role that anonymizes. Raises `ConfigurationError` where the connector has none."""
         return self._role(self.connector.anonymizer, Action.ANONYMIZE)
+
+    def attestor(self) -> Attestor:
+        """Open the role that tells the vendor's settings. Raises `ConfigurationError` where the connector has none."""
+        factory = self.connector.attestor
+        if factory is None:
+            raise ConfigurationError(f"The connector {self.connector.name} of {self.target} cannot tell a vendor's settings.")
+        return self._driven(lambda: factory(self.connection, self.options, self.target))
+
+    def tasks(self) -> Tasks:
+        """Open the tasks of a data set of persons' tasks. Raises `ConfigurationError` where it is none."""
+        factory = self.connector.tasks
+        if factory is None:
+            raise ConfigurationError(f"{self.target} holds no tasks of persons: its connector is {self.connector.name}.")
+        return self._driven(lambda: factory(self.connection, self.options, self.target))
 
     def copies(self) -> tuple[Copy, ...]:
         """The kinds of copies that outlive a delete here."""

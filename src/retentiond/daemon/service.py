@@ -389,6 +389,10 @@ def _log_report(report: RunReport) -> None:
             done=step.done,
             reason=" ".join(step.reasons),
         )
+    for asked in report.asked:
+        result = asked.result.value if asked.result else None
+        tell = get_logger().warning if asked.problems else get_logger().info
+        tell("attested", rule=asked.rule, system=asked.system, status=result, reason=" ".join(asked.problems))
     tell = get_logger().info if report.exit_status == 0 else get_logger().warning
     tell("run ended", run=report.run, trigger=report.trigger, status=report.status.value)
 

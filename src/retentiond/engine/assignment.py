@@ -74,6 +74,12 @@ def _misfits(rule: Rule, bound: BoundTarget) -> list[str]:
         for one in rule.requires or ()
         if one.fact not in offer.facts
     ]
+    required = {one.fact for one in rule.requires or () if one.is_ is True}
+    misfits += [
+        f"nothing of {bound.target} may go before {fact!r} is true; write `requires: [{{fact: {fact}, is: true}}]`"
+        for fact in sorted(offer.demands - required)
+        if rule.action is not Action.BLOCK
+    ]
     if offer.facts and rule.requires is None and rule.action is not Action.BLOCK:
         misfits.append(
             f"{bound.target} offers facts ({', '.join(sorted(offer.facts))}), so the rule must say which it requires; "

@@ -36,6 +36,16 @@ def open_store_of(settings: Settings) -> AbstractContextManager[Store]:
     return open_store(settings.state, settings.database_url())
 
 
+@contextmanager
+def existing_store(settings: Settings) -> Iterator[Store | None]:
+    """The store where there is one; None before the first run. Raises `StateError` where it cannot be opened."""
+    if settings.database is None and not (settings.state / "state.db").is_file():
+        yield None
+        return
+    with open_store_of(settings) as store:
+        yield store
+
+
 def log_place(settings: Settings) -> LogPlace:
     """Where the deletion log lies."""
     return LogPlace(settings.state, settings.database_url(), settings.origin)

@@ -39,6 +39,11 @@ def judge(action: Action, answer: Answer, seen: Presence | None, copies: tuple[C
     `now` (aware UTC) is the moment of the act, from which the lives of surviving copies are counted.
     """
     match answer.said:
+        case Answered.DONE if answer.how is How.OPERATOR and seen in MOOT[action]:
+            # A person's word about a place where we cannot look: what they did is no act of ours, and nothing confirms it.
+            return Outcome(OutcomeKind.ALREADY_ABSENT, How.OPERATOR)
+        case Answered.DONE if answer.how is How.OPERATOR:
+            return Outcome(OutcomeKind.FAILED, code="not-done" if seen is not None else "unreadable")
         case Answered.DONE if seen in WISHED[action]:
             if not copies:
                 return Outcome(OutcomeKind.CONFIRMED, answer.how, rows=answer.rows)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from retentiond.audit import DeletionLog, Prunable, Verification
-from retentiond.connector.own import NAME, WRITTEN_AT
+from retentiond.connector.own import WRITTEN_AT, OwnDataset
 from retentiond.engine.approval import staff_id
 from retentiond.engine.assignment import Assignment
 from retentiond.engine.clearance import clearance, waits_for, words_of
@@ -27,7 +27,8 @@ APPROVED = "plan"
 
 def is_own(assignment: Assignment) -> bool:
     """True for a rule about the deletion log."""
-    return assignment.target.connector.name == NAME
+    options = assignment.target.options
+    return isinstance(options, OwnDataset) and options.kind == "deletion-log"
 
 
 def own_rule(workplace: Workplace, now: datetime) -> Assignment:

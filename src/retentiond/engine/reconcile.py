@@ -109,8 +109,11 @@ def look(bound: BoundTarget, batch: OpenBatch, numbers: Sequence[int], notes: Se
 
 
 def _same(reader: Reader, ref: RecordRef, presence: Presence) -> Presence:
-    """`presence`, or ABSENT where a stranger lives under the key by now."""
+    """`presence`, or ABSENT where a stranger lives under the key by now.
+
+    Where nobody does, what was seen is the record under another name, or something that is in its way.
+    """
     if presence is Presence.ABSENT or not ref.identity:
         return presence
     now_there = reader.explain(ref.key)
-    return presence if now_there is not None and now_there.identity == ref.identity else Presence.ABSENT
+    return presence if now_there is None or now_there.identity == ref.identity else Presence.ABSENT

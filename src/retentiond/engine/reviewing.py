@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
 from retentiond.engine.approval import staff_id
 from retentiond.engine.holding import reference
@@ -12,7 +15,7 @@ from retentiond.engine.workplace import Workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.bound import Review
 from retentiond.model.circumstances import ReviewDecision, ReviewWord
-from retentiond.model.due import Start, end_of, later_by
+from retentiond.model.due import Start, as_instant, end_of, later_by
 from retentiond.model.policy import Attested
 from retentiond.policy.load import in_force
 from retentiond.store import Attestation, AttestationResult, Entry, ReviewItem, Store
@@ -73,11 +76,22 @@ def decide_review(
 
 
 def attest(
-    workplace: Workplace, store: Store, rule: str, result: AttestationResult, case: str, by: str, now: datetime
+    workplace: Workplace,
+    store: Store,
+    rule: str,
+    result: AttestationResult,
+    case: str,
+    by: str,
+    now: datetime,
+    *,
+    at: date | None = None,
+    document: Path | None = None,
 ) -> Attestation:
     """Record evidence about data that no connector reaches; it is good for as long as its rule says.
 
-    Raises `ConfigurationError` where no policy asks for an attestation of that name.
+    `at` is the day on which it was so, where that is not now: it is good from the beginning of that day in the policy's zone.
+    Of a `document` the digest alone is kept. Raises `ConfigurationError` where no policy asks for an attestation of that name,
+    the day is to come, or the document cannot be read; then nothing was recorded.
     """
     by, case = staff_id(by), reference(case)
     asked = attested(workplace, now)
@@ -85,13 +99,33 @@ def attest(
         known = ", ".join(sorted(asked)) or "none"
         raise ConfigurationError(f"No policy asks for an attestation {rule}; there are: {known}. Nothing was recorded.")
     expectation, zone = asked[rule]
-    expires = later_by(now, expectation.every, zone)
-    made = Attestation(rule, result, case, by, now, expires if isinstance(expires, datetime) else now)
-    digest = store.attestation_mark(made)
-    store.attest(
-        made, Entry("approval", now, {"subject": f"attestation {rule}", "digest": digest, "decision": result.value, "by": by})
-    )
+    since = now if at is None else as_instant(at, zone)
+    if since > now:
+        raise ConfigurationError("The day after --at is yet to come, and what comes nobody can confirm. Nothing was recorded.")
+    expires = later_by(since, expectation.every, zone)
+    digest = None if document is None else document_digest(document)
+    made = Attestation(rule, result, case, by, since, expires if isinstance(expires, datetime) else now, digest)
+    fields = {
+        "subject": f"attestation {rule}",
+        "digest": store.attestation_mark(made),
+        "decision": result.value,
+        "by": by,
+    }
+    store.attest(made, Entry("approval", now, fields if digest is None else {**fields, "document": digest}))
     return made
+
+
+def document_digest(file: Path) -> str:
+    """SHA-256 (hex) of a document that stays where it is; raises `ConfigurationError` where it cannot be read, or is empty."""
+    try:
+        with file.open("rb") as opened:
+            if not file.is_file() or os.fstat(opened.fileno()).st_size == 0:
+                raise ConfigurationError("The document after --document is no file, or is empty. Nothing was recorded.")
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The document after --document cannot be read ({type(error).__name__}). Nothing was recorded."
+        ) from None
 
 
 def attested(workplace: Workplace, now: datetime) -> dict[str, tuple[Attested, str]]:

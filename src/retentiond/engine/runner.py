@@ -18,6 +18,7 @@ from retentiond.engine.anchoring import anchor, refuse_contradicted
 from retentiond.engine.approval import approved_plan, clock_approved, only_approved
 from retentiond.engine.arrivals import arrived
 from retentiond.engine.assignment import Assignment
+from retentiond.engine.attesting import attest_all
 from retentiond.engine.clearance import (
     Clearance,
     Cleared,
@@ -44,7 +45,7 @@ from retentiond.engine.pruning import is_own, prune_step
 from retentiond.engine.reconcile import reconcile, tidy
 from retentiond.engine.registers import BY_YEAR, Registers, read_registers
 from retentiond.engine.spool import Spool, open_spool
-from retentiond.engine.values import DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
+from retentiond.engine.values import Asked, DueRecord, Progress, Reconciled, RunReport, Status, StepPlan, StepResult
 from retentiond.engine.workplace import Workplace
 from retentiond.errors import AuditError, ConfigurationError, ConnectorError, StateError
 from retentiond.failpoint import failpoint
@@ -196,6 +197,9 @@ def run(
             results.append(result)
             store.record_result(number, _row(result), clock())
 
+    asked: tuple[Asked, ...] = ()
+    if believed and not only:  # an attestation is good from now on, so it takes a clock that is believed
+        asked = attest_all(workplace, store, settings.retry, clock, sleep, stop, bugs)
     flush_outbox(evidence, clock())
     status = _overall(results, reconciled)
     ended = clock()
@@ -205,7 +209,9 @@ def run(
     failpoint("checkpointed")
     store.end_run(number, status.value, _counts(results, reconciled), ended)
     anchoring = attempted(partial(anchor, settings, log, clock, sleep, stop=stop), bugs)
-    return RunReport(number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring)
+    return RunReport(
+        number, trigger, reading.at, started, ended, status, tuple(results), reconciled, tuple(bugs), anchoring, asked
+    )
 
 
 def _registers(evidence: Evidence, chosen: Sequence[Assignment]) -> tuple[Registers, list[str]]:

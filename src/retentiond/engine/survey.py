@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,10 +79,12 @@ class SystemSurvey:
         )
 
 
-def survey(workplace: Workplace, made: Sequence[Attestation], now: datetime) -> Iterator[SystemSurvey]:
+def survey(
+    workplace: Workplace, made: Sequence[Attestation], now: datetime, clock: Callable[[], datetime]
+) -> Iterator[SystemSurvey]:
     """Ask one system after the other, in the order of their names; one that cannot be asked stops no other.
 
-    `made` are the newest attestations, `now` is aware UTC.
+    `made` are the newest attestations; policies and evidence count as of `now` (aware UTC), with `clock` theirs are compared.
     """
     infos: dict[str, SystemInfo] = {}
     for loaded in in_force(workplace.policies, now):
@@ -94,7 +96,7 @@ def survey(workplace: Workplace, made: Sequence[Attestation], now: datetime) -> 
     wanted = _wanted(workplace, now)
     for name in sorted({*infos, *asked, *(target.system for target in workplace.targets)}):
         datasets = [
-            _surveyed(bound, wanted.get(target, {}), now)
+            _surveyed(bound, wanted.get(target, {}), clock)
             for target, bound in sorted(workplace.targets.items(), key=lambda item: str(item[0]))
             if target.system == name
         ]
@@ -118,14 +120,14 @@ def _wanted(workplace: Workplace, now: datetime) -> Mapping[Target, Mapping[Acti
     return wanted
 
 
-def _surveyed(bound: BoundTarget, wanted: Mapping[Action, Sequence[str]], now: datetime) -> Surveyed:
+def _surveyed(bound: BoundTarget, wanted: Mapping[Action, Sequence[str]], clock: Callable[[], datetime]) -> Surveyed:
     trouble, records, ahead = None, None, None
     actions = [*wanted, *sorted(bound.offer().actions - wanted.keys())]
     permitted: list[Permitted] = []
     try:
         with bound.reader() as reader:
-            records, clock = reader.count(), reader.now()
-        ahead = None if clock is None else clock - now
+            records, theirs = reader.count(), reader.now()
+            ahead = None if theirs is None else theirs - clock()
         permitted = [Permitted(action, tuple(wanted.get(action, ())), preflight(bound, action)) for action in actions]
     except (ConnectorError, ConfigurationError) as error:
         trouble = str(error)

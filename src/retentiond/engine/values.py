@@ -14,6 +14,7 @@ from retentiond.engine.assignment import Assignment
 from retentiond.errors import AuditError
 from retentiond.model.decision import Decision
 from retentiond.model.record import Action, OutcomeKind, RecordRef, Target
+from retentiond.store import AttestationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,18 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a vendor said about one attestation of a policy."""
+
+    rule: str
+    system: str
+    result: AttestationResult | None
+    """None where nothing was attested: the vendor could not be asked, or tells a part only, and that is as expected."""
+    problems: tuple[str, ...] = ()
+    """Finished sentences: what is not as expected, or why it could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What one run did."""
 
@@ -151,6 +164,8 @@ class RunReport:
     """What ended some of the steps though nobody raised it on purpose; whoever made the run raises the first."""
     anchoring: Anchoring | None = None
     """What became of the run's checkpoint; None where a bug kept it from the anchors."""
+    asked: tuple[Asked, ...] = ()
+    """What vendors said about their settings."""
 
     @property
     def exit_status(self) -> int:
@@ -166,6 +181,8 @@ class RunReport:
             return 130
         if statuses & {Status.REFUSED, Status.REPORT, Status.AWAITING}:
             return 4
+        if any(one.problems for one in self.asked):
+            return 1
         return 1 if self.anchoring is not None and self.anchoring.troubles else 0
 
 

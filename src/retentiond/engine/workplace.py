@@ -9,6 +9,7 @@ from datetime import datetime
 from retentiond.connector.api import Connector
 from retentiond.connector.registry import BoundTarget, bind, connectors
 from retentiond.engine.assignment import Assignment, assign
+from retentiond.engine.own import with_own
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
 from retentiond.policy.digest import policy_digest
@@ -50,7 +51,8 @@ def read_workplace(settings: Settings, available: Mapping[str, Connector] | None
     targets: Mapping[Target, BoundTarget] = {}
     policies: tuple[LoadedPolicy, ...] = ()
     try:
-        targets = bind(settings.systems, connectors() if available is None else available, settings.document)
+        known = with_own(connectors() if available is None else available, settings)
+        targets = bind(settings.systems, known, settings.document)
     except ConfigurationError as error:
         problems += _problems(error)
     try:

@@ -117,6 +117,7 @@ class How(StrEnum):
     PROBE = "probe"
     """A read-back after a crash found it gone; nobody knows by whose hand."""
     OPERATOR = "operator"
+    """A person said so; nobody of ours looked."""
     NONE = "none"
 
 

@@ -122,3 +122,15 @@ _LAWFUL = re.compile(r"Art\. 6\(1\)((?:\([a-f]\)/?)+)")
 def lawful_letters(basis: Iterable[str]) -> frozenset[str]:
     """Return the letters of Art. 6(1) GDPR that `basis` names, such as those of `Art. 6(1)(b)/(f) GDPR`."""
     return frozenset(letter for line in basis for group in _LAWFUL.findall(line) for letter in re.findall("[a-f]", group))
+
+
+def closed_at(request: Request) -> datetime | None:
+    """Return from when on (UTC) nobody has to do anything about a request any more, and forgetting it sets nothing free.
+
+    That is when the person was answered. None before that, and as long as the request keeps something from going.
+    """
+    if request.state is RequestState.OPEN or (request.kind, request.state) == (RequestKind.RESTRICTION, RequestState.GRANTED):
+        return None
+    if request.answered_at is None or request.decided_at is None:
+        return request.answered_at
+    return max(request.answered_at, request.decided_at)

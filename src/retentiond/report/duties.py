@@ -22,6 +22,13 @@ class DutiesJson(TypedDict):
     attestations: int
     undatable: int
     holds: int
+    not_met: list[str]
+    drifted: list[str]
+    expired: list[str]
+    unasked: list[str]
+    tasks: int
+    late_tasks: int
+    unread: list[str]
 
 
 def duties_json(duties: Duties) -> DutiesJson:
@@ -36,6 +43,13 @@ def duties_json(duties: Duties) -> DutiesJson:
         "attestations": duties.attestations,
         "undatable": duties.undatable,
         "holds": duties.holds,
+        "not_met": list(duties.not_met),
+        "drifted": list(duties.drifted),
+        "expired": list(duties.expired),
+        "unasked": list(duties.unasked),
+        "tasks": duties.tasks,
+        "late_tasks": duties.late_tasks,
+        "unread": list(duties.unread),
     }
 
 
@@ -47,6 +61,22 @@ def duties_problems(duties: Duties) -> Iterator[str]:
         yield (
             f"What {counted(duties.to_be_gone, 'request')} brought about should be done by now, and nobody has answered. "
             f"Look at `retentiond request show`."
+        )
+    for rule in duties.not_met:
+        now_and_then = "is no longer" if rule in duties.drifted else "is not"
+        yield (
+            f"What {rule} attests {now_and_then} as the policy expects. Look at `retentiond attest --list`, and set it right at "
+            f"the vendor."
+        )
+    for rule in duties.expired:
+        yield f"The attestation {rule} has expired. Look how it stands, and type `retentiond attest {rule}`."
+    for rule in duties.unasked:
+        yield f"The vendor's settings for {rule} were not read for 3 days. Look at the last run."
+    yield from duties.unread
+    if duties.late_tasks:
+        yield (
+            f"{counted(duties.late_tasks, 'task')} that only a person can do wait for longer than they may. "
+            f"Look at `retentiond task list --overdue`."
         )
     if duties.undatable:
         yield (
@@ -65,6 +95,8 @@ def duties_text(duties: Duties, now: datetime) -> Iterator[str]:
         yield f"records up for review: {duties.reviews:,}{since}"
     if duties.attestations:
         yield f"attestations missing, expired or not met: {duties.attestations:,}"
+    if duties.tasks:
+        yield f"tasks that wait for their person: {duties.tasks:,}, overdue {duties.late_tasks:,}"
     if duties.undatable:
         yield f"records without a provable date for more than 30 days: {duties.undatable:,}"
     if duties.holds:

@@ -57,6 +57,7 @@ class AttestationJson(TypedDict):
     by: str | None
     at: str | None
     expires: str | None
+    document: str | None
     good: bool
 
 
@@ -157,5 +158,6 @@ def _attestation_json(one: Attested, last: Attestation | None, now: datetime) ->
         "by": last.by if last else None,
         "at": stamp(last.at) if last else None,
         "expires": stamp(last.expires) if last else None,
+        "document": last.document if last else None,
         "good": last is not None and last.result is AttestationResult.MET and last.expires > now,
     }

@@ -13,6 +13,7 @@ from retentiond.report.anchors import CoverageJson, HandedJson, anchoring_text, 
 from retentiond.report.layout import lines, table
 from retentiond.report.shown import counted, moment, shown, stamp
 from retentiond.report.words import DONE, OUTCOMES, STATUSES
+from retentiond.store import AttestationResult
 
 
 class RunStepJson(TypedDict):
@@ -46,6 +47,15 @@ class ReconciledJson(TypedDict):
     unresolved: str | None
 
 
+class AskedJson(TypedDict):
+    """What a vendor said about one attestation."""
+
+    rule: str
+    system: str
+    result: str | None
+    problems: list[str]
+
+
 class RunJson(TypedDict):
     """What `run --json` writes."""
 
@@ -60,6 +70,7 @@ class RunJson(TypedDict):
     steps: list[RunStepJson]
     handed: list[HandedJson]
     anchors: CoverageJson | None
+    asked: list[AskedJson]
 
 
 def run_json(report: RunReport) -> RunJson:
@@ -76,6 +87,15 @@ def run_json(report: RunReport) -> RunJson:
         "steps": [_step_json(step) for step in report.steps],
         "handed": handed_json(report.anchoring) if report.anchoring else [],
         "anchors": coverage_json(report.anchoring.coverage) if report.anchoring else None,
+        "asked": [
+            {
+                "rule": one.rule,
+                "system": one.system,
+                "result": one.result.value if one.result else None,
+                "problems": list(one.problems),
+            }
+            for one in report.asked
+        ],
     }
 
 
@@ -99,6 +119,12 @@ def run_text(report: RunReport) -> Iterator[RenderableType]:
     if unapproved:
         yield ""
         yield lines(f"{counted(len(unapproved), 'rule')} only reported: nobody has approved the present version.", depth=0)
+    answered = [one for one in report.asked if one.result or one.problems]
+    if answered:
+        met = sum(one.result is AttestationResult.MET for one in answered)
+        yield ""
+        yield f"Settings of vendors: {met:,} of {counted(len(answered), 'attestation')} met."
+        yield from (lines(shown(problem)) for one in answered for problem in one.problems)
     yield ""
     yield _last_line(report)
     if report.anchoring:

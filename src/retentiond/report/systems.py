@@ -266,7 +266,9 @@ def connectors_text(known: Mapping[str, Connector]) -> Iterator[RenderableType]:
     grid = table("connector", "for", "can", "needs")
     for connector in known.values():
         needs = f"retentiond[{connector.extra}]" if connector.extra else "nothing more"
-        grid.add_row(shown(connector.name), shown(connector.title), ", ".join(_actions(connector)) or "only read", shown(needs))
+        can = ["tasks for persons"] if connector.tasks is not None else _actions(connector)
+        can += ["attest"] if connector.attestor is not None else []
+        grid.add_row(shown(connector.name), shown(connector.title), ", ".join(can) or "only read", shown(needs))
     yield grid
 
 

@@ -25,7 +25,7 @@ from retentiond.store.suppressions import Suppressions
 from retentiond.store.taxyears import TaxYears
 from retentiond.store.turns import Turns
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The version that the newest migration makes."""
 
 

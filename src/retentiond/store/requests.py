@@ -85,6 +85,18 @@ class Requests(Part):
         with self._transaction() as connection:
             return connection.execute(query).scalar_one()
 
+    def remove_request(self, request: Request) -> bool:
+        """Forget a request, if it stands there just so; True where it did."""
+        row = requests.c
+        gone = sa.delete(requests).where(
+            row.request == request.request,
+            row.state == request.state.value,
+            row.answered_at == request.answered_at,
+            row.decided_at.is_not_distinct_from(request.decided_at),
+        )
+        with self._transaction() as connection:
+            return connection.execute(gone).rowcount == 1
+
     def _set(self, request: str, entry: Entry | None, **values: object) -> None:
         with self._transaction() as connection:
             if connection.execute(sa.update(requests).where(requests.c.request == request).values(**values)).rowcount != 1:

@@ -55,6 +55,19 @@ class Suppressions(Part):
         """What stands for the identifier where it must not be told (hex)."""
         return self._suppression(person).hex()
 
+    def suppression_marks(self) -> list[tuple[str, datetime]]:
+        """What stands on the list (hex), each with since when (UTC), oldest first."""
+        wanted = sa.select(suppressions.c.mark, suppressions.c.since).where(suppressions.c.mark != self._seal.mark(_LIST))
+        with self._list() as connection:
+            rows = connection.execute(wanted.order_by(suppressions.c.since, suppressions.c.mark)).all()
+        return [(bytes(mark).hex(), since) for mark, since in rows]
+
+    def remove_suppression(self, mark: str, since: datetime) -> bool:
+        """Take what is called `mark` (hex) off the list, if it is there since just then; True where it was."""
+        gone = sa.delete(suppressions).where(suppressions.c.mark == bytes.fromhex(mark), suppressions.c.since == since)
+        with self._list() as connection:
+            return connection.execute(gone).rowcount == 1
+
     @contextmanager
     def _list(self) -> Iterator[sa.Connection]:
         """The list; raises `StateError` where it was made with another key, by which everybody on it would look free."""

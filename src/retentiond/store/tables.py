@@ -243,4 +243,5 @@ attestations = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("expires", Instant, nullable=False),
+    sa.Column("document", sa.Text),
 )

@@ -171,6 +171,10 @@ class Attestation:
     result: AttestationResult
     reference: str
     by: str
+    """A staff id, or `connector:` and a name where the vendor's own settings were read."""
     at: datetime
+    """When it was so (aware UTC); of a dated confirmation that day, and not when it was entered."""
     expires: datetime
     """From when on it is good for nothing."""
+    document: str | None = None
+    """SHA-256 (hex) of the document it rests on; the document itself is not kept here."""

@@ -18,6 +18,8 @@ from retentiond.connector import (
     Anonymizer,
     Answer,
     Answered,
+    Attested,
+    Attestor,
     Blocker,
     ConnectionOptions,
     Connector,
@@ -101,6 +103,8 @@ class MemoryStore:
     """By what it proves acts later: `receipt`, or `stored-answer` as an interface does that is given a key for each batch."""
     receipts: list[tuple[str, str, Receipt]] = field(default_factory=list)
     """The receipts it keeps, each with the name of the log and the batch."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """How its vendor's settings stand; what is not there it does not tell."""
     busy: int = 0
     """So many of the next questions and acts are put off."""
     before_act: Callable[[Sequence[RecordRef]], None] | None = None
@@ -191,6 +195,8 @@ class MemoryDataset(TargetOptions):
     actions: tuple[Action, ...] = RULED
     copies: tuple[str, ...] = ()
     """Copies that outlive a delete; nobody knows for how long."""
+    attests: tuple[str, ...] = ()
+    """The vendor's settings that it tells."""
     identity: bool = True
     """Whether its records tell themselves from others that lay under their keys."""
     page: int = 3
@@ -205,12 +211,16 @@ def memory_connector(store: MemoryStore, *, name: str = "memory", batch_size: in
         connection=MemoryConnection,
         options=MemoryDataset,
         offer=lambda _connection, options: Offer(
-            *map(frozenset, (options.dates, options.actions, options.facts, options.subjects, options.computed))
+            *map(
+                frozenset,
+                (options.dates, options.actions, options.facts, options.subjects, options.computed, options.attests),
+            )
         ),
         reader=lambda _connection, options, target: MemoryReader(store, options, target),
         deleter=lambda _connection, _options, target: MemoryDeleter(store, target),
         blocker=lambda _connection, _options, target: MemoryBlocker(store, target),
         anonymizer=lambda _connection, _options, target: MemoryAnonymizer(store, target),
+        attestor=lambda _connection, options, _target: MemoryAttestor(store, options),
         copies=lambda _connection, options: [Copy(one, None) for one in options.copies],
         key=lambda text: tuple(text.split("/")),
         batch_size=batch_size,
@@ -307,6 +317,20 @@ class MemoryReader(Reader):
             subjects=frozenset(one for one in stored.subjects if one.kind in self._options.subjects),
             contested=stored.contested,
         )
+
+
+class MemoryAttestor(Attestor):
+    """Tells the settings of the store's vendor."""
+
+    def __init__(self, store: MemoryStore, options: MemoryDataset) -> None:
+        store.check()
+        self._store = store
+        self._names = options.attests
+
+    def attest(self) -> Sequence[Attested]:
+        """Those that the data set is to tell, as far as the store has them."""
+        self._store.check()
+        return [Attested(name, self._store.settings[name]) for name in self._names if name in self._store.settings]
 
 
 class Remembering:

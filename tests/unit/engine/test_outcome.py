@@ -20,7 +20,8 @@ WISHED = {
     Action.ANONYMIZE: Presence.ANONYMIZED,
     Action.UNBLOCK: Presence.PRESENT,
 }
-ANSWERS = (Answer.done(How.RETURNING), Answer.not_found(), Answer.changed(), Answer.failed("referenced"))
+SAID = Answer.done(How.OPERATOR)
+ANSWERS = (Answer.done(How.RETURNING), Answer.not_found(), Answer.changed(), Answer.failed("referenced"), SAID)
 SEEN: tuple[Presence | None, ...] = (*Presence, None)
 
 
@@ -87,3 +88,10 @@ def test_rows_that_went_along_are_told() -> None:
 def test_a_probe_claims_nothing_as_ours(action: Action) -> None:
     assert probed(action, WISHED[action]) == Outcome(OutcomeKind.ALREADY_ABSENT, How.PROBE)
     assert probed(action, Presence.PRESENT) == Outcome(OutcomeKind.FAILED, code="not-done")
+
+
+@pytest.mark.parametrize("copies", [(), (Copy("trash", timedelta(days=30)),)])
+def test_a_persons_word_is_never_told_as_our_act_or_as_confirmed(copies: tuple[Copy, ...]) -> None:
+    assert judge(Action.DELETE, SAID, Presence.ABSENT, copies, NOW) == Outcome(OutcomeKind.ALREADY_ABSENT, How.OPERATOR)
+    assert judge(Action.DELETE, SAID, Presence.PRESENT, copies, NOW) == Outcome(OutcomeKind.FAILED, code="not-done")
+    assert judge(Action.DELETE, SAID, None, copies, NOW) == Outcome(OutcomeKind.FAILED, code="unreadable")

@@ -41,7 +41,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 
 def asked(bench: Workbench, *made: Attestation) -> dict[str, SystemSurvey]:
-    return {one.name: one for one in survey(bench.workplace(), made, bench.now)}
+    return {one.name: one for one in survey(bench.workplace(), made, bench.now, lambda: bench.now)}
 
 
 def text(bench: Workbench, one: SystemSurvey) -> str:
