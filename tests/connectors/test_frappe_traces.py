@@ -243,6 +243,20 @@ def test_a_worker_that_never_comes_is_waited_for_and_its_work_done_with_the_seco
     assert crm.left() == {}
 
 
+def test_a_notification_that_only_the_worker_takes_away_keeps_a_record_from_being_told_as_deleted(crm: Crm) -> None:
+    bench = crm.using()
+    crm.rich()
+    crm.site.worker = False
+    ref = crm.ref(bench, "CRM-LEAD-2026-00007")
+    answer = _impatient(crm, bench, ref)
+    assert (answer.said, answer.code) == (Answered.FAILED, "not-done")
+    assert bench.present([ref]) == [Presence.PRESENT]
+    crm.site.worker = True
+    (again,) = bench.find()
+    assert delete(bench, again).said is Answered.DONE
+    assert crm.left() == {}
+
+
 def test_without_a_second_key_and_without_worker_a_record_is_not_told_as_deleted(crm: Crm) -> None:
     bench = crm.using()
     crm.rich()
