@@ -153,7 +153,7 @@ class FrappeDeleter(Deleter):
 
         def settled() -> bool:
             strangers = {item.root for item in done if item.root[1] in purge.strangers(done)}
-            return not pointing(self._site, SWEPT, nodes - strangers)
+            return not pointing(self._second, SWEPT, nodes - strangers)
 
         try:
             self._patience.until(settled, self._dataset.connection.settle_seconds)

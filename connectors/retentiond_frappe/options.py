@@ -48,7 +48,7 @@ class CopyOption(Option):
 
 
 class Administrator(Option):
-    """A second key, for what a System Manager may not: the history of fields is deleted with it, and nothing else."""
+    """A second key, for what a System Manager may not: delete the history of fields, and see notifications of others."""
 
     key: str = Field(min_length=1)
     secret: Secret

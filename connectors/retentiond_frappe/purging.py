@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from retentiond.connector import ConnectorError, Subject
 from retentiond_frappe.parts import named_in
 from retentiond_frappe.records import Dataset, Found
-from retentiond_frappe.remains import COMMENT, HISTORY, SATELLITES, Node, from_or_to, like, pointing, points_into
+from retentiond_frappe.remains import COMMENT, HISTORY, SATELLITES, SWEPT, Node, from_or_to, like, pointing, points_into
 from retentiond_frappe.site import CHUNK, Gone, Refused, Row, Site
 from retentiond_frappe.trash import TRASH, read
 
@@ -110,8 +110,9 @@ class Purge:
     def _left(self, done: Sequence[Item]) -> list[Item]:
         """Those of which something is left, by another look."""
         whose = {node: item for item in done for node in (item.root, *item.nodes)}
-        places = [*SATELLITES, (HISTORY, "ref_doctype", "docname")]
-        return [whose[node] for node, _, row in pointing(self._site, places, whose) if _older(row, node, whose[node])]
+        # Whose notification it is sees it, and the administrator does.
+        left = [*pointing(self._site, SATELLITES, whose), *pointing(self._second, SWEPT, whose)]
+        return [whose[node] for node, _, row in left if _older(row, node, whose[node])]
 
     def _copies(self, item: Item, own: Sequence[Row], *, deep: bool) -> list[Row]:
         """The copies in the trash of the record, of what hung on it and on that; `deep` asks for older ones, too."""

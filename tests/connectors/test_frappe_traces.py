@@ -127,7 +127,7 @@ def test_nothing_of_a_person_is_left_and_a_neighbour_stays_as_it_was(crm: Crm) -
     neighbour(crm)
     before = stays(crm)
     answer = delete(bench, crm.ref(bench, "CRM-LEAD-2026-00007"))
-    assert (answer.said, answer.rows) == (Answered.DONE, 21)
+    assert (answer.said, answer.rows) == (Answered.DONE, 20)
     assert crm.left() == crm.left("xzqmarker")
     assert stays(crm) == before
     assert bench.present([RecordRef(("CRM-LEAD-2026-00007",))]) == [Presence.ABSENT]
@@ -240,6 +240,20 @@ def test_a_worker_that_never_comes_is_waited_for_and_its_work_done_with_the_seco
     crm.site.tables["Notification Log"].clear()
     ref = crm.ref(bench, "CRM-LEAD-2026-00007")
     assert _impatient(crm, bench, ref).said is Answered.DONE
+    assert crm.left() == {}
+
+
+def test_a_notification_that_only_the_worker_takes_away_keeps_a_record_from_being_told_as_deleted(crm: Crm) -> None:
+    bench = crm.using()
+    crm.rich()
+    crm.site.worker = False
+    ref = crm.ref(bench, "CRM-LEAD-2026-00007")
+    answer = _impatient(crm, bench, ref)
+    assert (answer.said, answer.code) == (Answered.FAILED, "not-done")
+    assert bench.present([ref]) == [Presence.PRESENT]
+    crm.site.worker = True
+    (again,) = bench.find()
+    assert delete(bench, again).said is Answered.DONE
     assert crm.left() == {}
 
 
