@@ -240,3 +240,13 @@ def test_a_list_that_does_not_go_on_is_an_error(world: Versioned) -> None:
     world.door.answers = lambda line: told if "versions" in line else None
     with pytest.raises(ConnectorError, match="not where it goes on"):
         Bench(world).find()
+
+
+def test_an_object_that_two_data_sets_hold_is_contested(locked: S3World) -> None:
+    """Only those of the same bucket count."""
+    bench = Bench(locked)
+    shared = locked.upload("calls/contested1.wav", b"voice", NOON)
+    kept = locked.put(1, NOON)
+    assert {ref.key: ref.contested for ref in bench.find()} == {shared: True, kept: False}
+    locked.beside = [{**one, "bucket": "elsewhere"} for one in locked.beside]
+    assert not any(ref.contested for ref in bench.find())
