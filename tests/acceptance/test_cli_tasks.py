@@ -112,24 +112,18 @@ def test_a_rule_that_does_not_ask_for_the_word_is_refused(office: Office) -> Non
 
 def test_a_register_that_is_gone_is_trouble_and_no_empty_list(office: Office) -> None:
     add(office, "K-1", 15)
-    office.run("approve", "rule", "letter", "contacts", "--by", "staff-7")
-    office.run("run")
     (office.folder / "tasks").rename(office.folder / "elsewhere")
     assert "The register of meetergo/contacts is not there" in office.run("task", "list", status=1).stdout
-    assert any("is not there" in one for one in office.json("status", status=1)["problems"])
-    office.run("run", status=1)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("add", "meetergo/contacts", "K-1", "--date", "due_on"), "--date NAME=DAY"),
-        (("add", "meetergo/contacts", "K-1", "--date", "due_on=31.1.2027"), "The day after --date is none"),
         (
             ("add", "office/letters", "K-1", "--date", "due_on=2027-01-31"),
             "is no data set of tasks; there are: meetergo/contacts",
         ),
-        (("done", "meetergo/contacts", "K-1", "--evidence", "Anna Muster", "--by", "staff-7"), "reference"),
         (("done", "meetergo/contacts", "K-1", "--evidence", "DS-1", "--by", "Anna Muster"), "staff id"),
     ],
 )

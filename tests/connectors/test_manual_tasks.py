@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -188,6 +188,7 @@ registers = st.builds(
 )
 
 
+@settings(max_examples=25)
 @given(register=registers)
 def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, register: Register) -> None:
     folder = tmp_path_factory.mktemp("register")
