@@ -254,7 +254,7 @@ class Site:
             reply.json()
         except ConnectorError:
             raise ConnectorError(
-                f"There is no such site on {self.who}. Write its name into `site`, as the server knows it.", "malformed"
+                f"{self.who} is not known to its server by this name. Write its name into `site`, as the server knows it.", "malformed"
             ) from None
 
     def _wrong(self, reply: Reply) -> Any:
