@@ -254,7 +254,7 @@ class Site:
             reply.json()
         except ConnectorError:
             raise ConnectorError(
-                f"{self.who} is not known to its server by this name. Write its name into `site`, as the server knows it.", "malformed"
+                f"{self.who} is not known to its server by this name. Write the one it has there into `site`.", "malformed"
             ) from None
 
     def _wrong(self, reply: Reply) -> Any:
