@@ -15,7 +15,8 @@ from retentiond.engine.workplace import Workplace, read_workplace
 from retentiond.errors import ConfigurationError
 from retentiond.model.decision import steps
 from retentiond.policy.lint import lint
-from retentiond.policy.load import LoadedPolicy, load
+from retentiond.policy.load import load
+from retentiond.policy.loaded import LoadedPolicy
 from retentiond.report.shown import counted, shown
 
 

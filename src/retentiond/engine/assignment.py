@@ -11,7 +11,7 @@ from retentiond.model.decision import date_names, steps, undatable_dates
 from retentiond.model.record import Action, Target
 from retentiond.model.rule import Rule
 from retentiond.policy.digest import rule_digest
-from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from retentiond.model.policy import Policy
 from retentiond.model.record import Action, RecordRef, Target
 from retentiond.model.rule import Rule
 from retentiond.policy.change import change, removal
-from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 from retentiond.policy.version import version_of
 
 

@@ -13,7 +13,8 @@ from retentiond.engine.own import with_own
 from retentiond.errors import ConfigurationError, Problem
 from retentiond.model.record import Target
 from retentiond.policy.digest import policy_digest
-from retentiond.policy.load import LoadedPolicy, in_force, load
+from retentiond.policy.load import in_force, load
+from retentiond.policy.loaded import LoadedPolicy
 from retentiond.settings import Settings
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from retentiond.errors import Problem
 from retentiond.model.bound import Derived, Duty
 from retentiond.model.period import Counted
-
-if TYPE_CHECKING:
-    from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 
 
 def derived(policies: Sequence[LoadedPolicy], problems: list[Problem]) -> list[LoadedPolicy]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from retentiond.model.policy import Policy
 from retentiond.model.rule import Rule
-from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 
 BOUNDS = ("block_after", "review_after", "keep_at_least", "delete_after", "delete_by")
 DECIDES = {

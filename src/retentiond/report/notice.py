@@ -8,7 +8,7 @@ from retentiond.model.bound import Duty
 from retentiond.model.policy import Attested, Policy
 from retentiond.model.rule import Rule
 from retentiond.policy.lint import lint
-from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 from retentiond.report.phrases import Lang, counting, stage, to_do
 
 _HEADS = {

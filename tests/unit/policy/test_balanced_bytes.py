@@ -14,7 +14,8 @@ from retentiond.model.bound import Duty
 from retentiond.model.law import CLASSES
 from retentiond.model.period import RetentionPeriod
 from retentiond.policy.lint import Severity, lint
-from retentiond.policy.load import LoadedPolicy, load
+from retentiond.policy.load import load
+from retentiond.policy.loaded import LoadedPolicy
 from retentiond.report.notice import notice_markdown
 from retentiond.report.phrases import Lang
 

@@ -8,7 +8,7 @@ from support.rules import written
 
 from retentiond.model.policy import Policy
 from retentiond.policy.digest import policy_digest, rule_digest
-from retentiond.policy.load import LoadedPolicy
+from retentiond.policy.loaded import LoadedPolicy
 
 DAYS = {"period": "P30D", "counted": "day-end"}
 BASE: dict[str, Any] = {

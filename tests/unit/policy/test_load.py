@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from retentiond.errors import ConfigurationError
-from retentiond.policy.load import LoadedPolicy, in_force, load
+from retentiond.policy.load import in_force, load
+from retentiond.policy.loaded import LoadedPolicy
 
 SAMPLES = Path(__file__).parents[2] / "data/policies"
 
