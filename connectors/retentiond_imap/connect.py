@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retentiond.connector import ConnectorError, TransientConnectorError
 from retentiond_imap.options import ImapConnection
 from retentiond_imap.trouble import FAILURES, as_error, is_loss, response_code, translated
+
+if TYPE_CHECKING:
+    import ssl
 
 READS = frozenset(
     {"CAPABILITY", "NOOP", "LOGOUT", "LOGIN", "STARTTLS", "LIST", "STATUS", "EXAMINE", "UNSELECT", "MYRIGHTS", "FETCH", "SEARCH"}
@@ -139,6 +141,8 @@ def _log_in(client: Any, user: str, secret: str, where: str) -> None:
 def _context(connection: ImapConnection) -> ssl.SSLContext | None:
     if connection.security == "plain":
         return None
+    import ssl  # noqa: PLC0415 - dear to load, and not everywhere there
+
     if connection.certificate is None:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -159,6 +163,8 @@ def _context(connection: ImapConnection) -> ssl.SSLContext | None:
 def _check_pin(client: Any, connection: ImapConnection, where: str) -> None:
     if connection.certificate is None:
         return
+    import ssl  # noqa: PLC0415 - see above
+
     shown = client.socket().getpeercert(binary_form=True)
     if shown not in {ssl.PEM_cert_to_DER_cert(one) for one in _pems(connection)}:
         raise ConnectorError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +28,8 @@ def is_loss(error: Exception) -> bool:
 
 def as_error(error: Exception, where: str) -> ConnectorError:
     """The error for something that surely did not happen; `where` names the mailbox's server."""
+    import ssl  # noqa: PLC0415 - dear to load, and not everywhere there
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectorError(
             f"The certificate of {where} is not trusted here (code {error.verify_code}); nothing was sent to it. Where it is its "

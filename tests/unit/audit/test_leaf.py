@@ -76,7 +76,7 @@ def test_an_outcome_claims_only_what_its_how_allows(kind: OutcomeKind, how: How)
         OutcomeKind.CONFIRMED: acknowledged,
         OutcomeKind.PENDING_COPIES: acknowledged,
         OutcomeKind.UNVERIFIED: acknowledged,
-        OutcomeKind.ALREADY_ABSENT: {How.NOT_FOUND, How.PROBE},
+        OutcomeKind.ALREADY_ABSENT: {How.NOT_FOUND, How.PROBE, How.OPERATOR},
         OutcomeKind.CHANGED: {How.NONE},
         OutcomeKind.HELD: {How.NONE},
         OutcomeKind.FAILED: {How.NONE},
