@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from retentiond.errors import ConfigurationError, StateError
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
 PATIENCE = 10
 """Seconds that a connection waits for another one's lock, or for a server to answer."""
@@ -315,6 +316,9 @@ def migrate(engine: sa.Engine, scripts: str, version_table: str | None = None) -
     far they went is named after the package (`store_version`) where `version_table` is not given. Several processes
     may call this at once. Raises `StateError` where the tables were made by a newer retentiond.
     """
+    from alembic.operations import Operations  # noqa: PLC0415 - dear to load, and of use only where something is to be done
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see above
+
     directory, table = _directory(scripts), version_table or _version_table(scripts)
     with translated(), engine.begin() as connection:
         if not is_sqlite(engine):
@@ -326,19 +330,18 @@ def migrate(engine: sa.Engine, scripts: str, version_table: str | None = None) -
             context.run_migrations()
 
 
-def is_current(engine: sa.Engine, scripts: str, version_table: str | None = None) -> bool:
-    """True where the tables of a package are there; raises `StateError` where they fit an older or a newer retentiond."""
-    directory, table = _directory(scripts), version_table or _version_table(scripts)
+def is_at(engine: sa.Engine, version_table: str, newest: str) -> bool:
+    """True where the tables of a package are at its newest step, so that nothing is to be migrated."""
+    version = sa.table(version_table, sa.column("version_num"))
     with translated(), engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": table})
-        _refuse_newer(context, directory, engine)
-        heads = set(context.get_current_heads())
-    if heads and heads != set(directory.get_heads()):
-        raise StateError(f"The tables in {place_of(engine)} are those of an older retentiond; the next run renews them.")
-    return bool(heads)
+        if not sa.inspect(connection).has_table(version.name):
+            return False
+        return list(connection.execute(sa.select(version.c.version_num)).scalars()) == [newest]
 
 
 def _directory(scripts: str) -> ScriptDirectory:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - dear to load
+
     package, _, folder = scripts.partition(":")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retentiond.database import migrate, open_database, translated
+from retentiond.database import is_at, migrate, open_database
 from retentiond.folder import make_state_directory
 from retentiond.sealing import open_seal
 from retentiond.store.approvals import Approvals
@@ -57,17 +57,9 @@ def open_store(state: Path, url: sa.URL | None) -> Iterator[Store]:
     make_state_directory(state)
     engine = open_database(url if url is not None else state / "state.db")
     try:
-        if not _current(engine):
+        # The daemon opens the store every minute, and Alembic is not made for threads.
+        if not is_at(engine, "store_version", NEWEST):
             migrate(engine, "retentiond.store:migrations")
         yield Store(engine, open_seal(state), state)
     finally:
         engine.dispose()
-
-
-def _current(engine: sa.Engine) -> bool:
-    """True where nothing is to be migrated: the daemon opens the store every minute, and Alembic is not made for threads."""
-    version = sa.table("store_version", sa.column("version_num"))
-    with translated(), engine.connect() as connection:
-        if not sa.inspect(connection).has_table(version.name):
-            return False
-        return list(connection.execute(sa.select(version.c.version_num)).scalars()) == [NEWEST]

@@ -32,6 +32,7 @@ from support.deletion_log import (
 from support.nobody import as_nobody
 
 from retentiond.audit import DeletionLog, LogPlace, open_log, read_log, verify_log
+from retentiond.audit.log import NEWEST
 from retentiond.errors import AuditError, StateError
 from retentiond.model.record import How, Outcome, OutcomeKind, RecordRef
 
@@ -469,3 +470,12 @@ def test_the_digest_of_an_intent_binds_its_records(place: LogPlace) -> None:
         intents = list(reader.entries(kind="intent"))
     assert len({entry.fields["items"] for entry in intents}) == 2
     assert {entry.fields["rule_digest"] for entry in intents} == {DIGEST}
+
+
+def test_the_newest_version_is_that_of_the_newest_migration(tmp_path: Path) -> None:
+    place = LogPlace(tmp_path, None, ORIGIN)
+    with open_log(place, NOW, "retentiond 0"):
+        pass
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        assert connection.execute("SELECT version_num FROM audit_version").fetchall() == [(NEWEST,)]
+    connection.close()
