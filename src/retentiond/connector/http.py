@@ -34,8 +34,9 @@ LARGEST = 64 * 1024 * 1024
 LONGEST_WAIT = 3600.0
 """Seconds; a longer `Retry-After` is taken for this."""
 
-KEPT_OPEN = 4.0
-"""Seconds a connection may idle: an older one may be closed under a request, and then nobody knows what became of it."""
+KEPT_OPEN = 1.0
+"""Seconds a connection may idle: an older one may be closed under a request, and then nobody knows what became of it. Some
+servers close theirs after two."""
 
 EXPIRED = 10
 NOT_YET = 9
