@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, TargetOptions
+from retentiond.connector.written import CopyOption, Directory, OptionPart, Zone
 from retentiond_files.namedate import NamePattern
 from retentiond_files.sidecar import Sidecar
-from retentiond_files.spelling import Directory, Glob, OptionPart, Zone, days, word
+from retentiond_files.spelling import Glob, word
 
 
 class Unit(StrEnum):
@@ -98,14 +98,6 @@ class Block(OptionPart):
 
     moved_to: Directory
     """A directory on the same file system and mount, mode 0700, that only retentiond's user can enter."""
-
-
-class CopyOption(OptionPart):
-    """A copy of the data that outlives a delete here."""
-
-    name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(days)]
-    """How long at the longest; None where nobody knows."""
 
 
 class FilesConnection(ConnectionOptions):

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from retentiond.connector import KIND
+from retentiond.connector.written import OptionPart, Zone
 from retentiond_files.pointer import parsed
-from retentiond_files.spelling import OptionPart, Word, Zone
+from retentiond_files.spelling import Word
 
 STEM = "{stem}"
 NAME = "{name}"

@@ -1,35 +1,11 @@
-"""How single values are written in the settings of files: zones, directories, patterns, names, numbers of days."""
+"""How single values are written in the settings of files: patterns, and names of dates and facts."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
-
-
-class OptionPart(BaseModel):
-    """Some options that belong together; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _known_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no IANA time zone such as Europe/Berlin") from None
-    return zone
-
-
-def _absolute(text: str) -> str:
-    path = PurePosixPath(text)
-    if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or "\0" in text:  # noqa: PLR2004 - "/" alone is one part
-        raise ValueError("must be the absolute path of a directory below /, without ..")
-    return str(path)
+from pydantic import AfterValidator
 
 
 def _relative(text: str) -> str:
@@ -45,17 +21,5 @@ def word(name: str) -> str:
     return name
 
 
-def days(value: object) -> object:
-    """`P14D` as a span of time, None for `unknown`; raises ValueError for anything else."""
-    if value == "unknown":
-        return None
-    match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
-    return timedelta(days=int(match[1]))
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Directory = Annotated[str, AfterValidator(_absolute)]
 Glob = Annotated[str, AfterValidator(_relative)]
 Word = Annotated[str, AfterValidator(word)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from retentiond.connector import Action, Offer, Secret, Target, TargetOptions
 from retentiond.connector.http import HttpConnection
+from retentiond.connector.written import CopyOption, Name, OptionPart
 
 NAMED_AFTER_PERSONS = frozenset({"Contact", "CRM Organization"})
 """DocTypes whose records are called what the person, or a sole trader, is called: their name cannot be taken out of them."""
@@ -18,36 +18,13 @@ TABLES = {"email_ids": ("Contact Email", "email_id"), "phone_nos": ("Contact Pho
 """The tables of a Contact: the DocType of their rows, and the field that holds the identifier."""
 
 
-class Option(BaseModel):
-    """A part of the settings; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _days(value: object) -> object:
-    if value == "unknown":
-        return None
-    if not isinstance(value, str) or not value.startswith("P") or not value.endswith("D") or not value[1:-1].isdecimal():
-        raise ValueError("must be a number of days such as P30D, or unknown where nobody knows")
-    return timedelta(days=int(value[1:-1][:5]))
-
-
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """The name of a field, as the site calls it."""
 DocType = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9 _-]*$")]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 Value = bool | int | str
 
 
-class CopyOption(Option):
-    """A copy of the data that outlives a delete here."""
-
-    name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(_days)]
-    """How long at the longest; None where nobody knows."""
-
-
-class Administrator(Option):
+class Administrator(OptionPart):
     """A second key, for what a System Manager may not: delete the history of fields, and see notifications of others."""
 
     key: str = Field(min_length=1)
@@ -71,7 +48,7 @@ class FrappeConnection(HttpConnection):
     """Which copies outlive a delete on this site; None means that nobody has said."""
 
 
-class OwnDate(Option):
+class OwnDate(OptionPart):
     """A date that stands in a field of the record."""
 
     field: Word
@@ -79,7 +56,7 @@ class OwnDate(Option):
     """True for a field of plain dates; others hold wall time in the site's zone."""
 
 
-class ReferencedDate(Option):
+class ReferencedDate(OptionPart):
     """A date in a field of the record that this one refers to (`reference_doctype`, `reference_name`)."""
 
     referenced: dict[DocType, Word] = Field(min_length=1)
@@ -87,7 +64,7 @@ class ReferencedDate(Option):
     day: bool = False
 
 
-class Newest(Option):
+class Newest(OptionPart):
     """The last contact: the newest e-mail or call that is linked with the record or its deals; the field where there is none."""
 
     newest: Literal["contact"]
@@ -98,20 +75,20 @@ class Newest(Option):
 DateOption = OwnDate | ReferencedDate | Newest
 
 
-class FactOption(Option):
+class FactOption(OptionPart):
     """A fact that stands in a field of the record; an empty field is an unknown fact."""
 
     field: Word
     kind: Literal["boolean", "number", "text"] = "boolean"
 
 
-class Block(Option):
+class Block(OptionPart):
     """How a record is blocked: by a check field, which a permission rule of the site heeds."""
 
     field: Word
 
 
-class Anonymize(Option):
+class Anonymize(OptionPart):
     """What becomes of the fields that tell of a person."""
 
     fields: dict[Word, Value] = Field(min_length=1)
@@ -178,14 +155,14 @@ def offer(connection: FrappeConnection, options: FrappeOptions) -> Offer:
     )
 
 
-class Rival(Option):
+class Rival(OptionPart):
     """What another data set of the site claims of the same DocType."""
 
     only: dict[Word, Value | tuple[Value, ...] | None]
     answered: bool | None
 
 
-class Kept(Option):
+class Kept(OptionPart):
     """What another data set of the site claims of another DocType: it has a rule of its own, and goes with nothing else."""
 
     doctype: str

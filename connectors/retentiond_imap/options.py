@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, Secret, TargetOptions
+from retentiond.connector.written import CopyOption, Name, OptionPart, Zone
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts that are this machine, to which a password may go without TLS."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _known_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no IANA time zone such as Europe/Berlin") from None
-    return zone
 
 
 def _folder(text: str) -> str:
@@ -58,32 +45,13 @@ def _header(text: str) -> str:
     return text
 
 
-def _days(value: object) -> object:
-    if value == "unknown":
-        return None
-    match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
-    return timedelta(days=int(match[1]))
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Folder = Annotated[str, AfterValidator(_exact)]
 Mark = Annotated[str, AfterValidator(_label)]
 Header = Annotated[str, AfterValidator(_header)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
-class CopyOption(_Part):
-    """A copy of the data that outlives a delete here."""
-
-    name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(_days)]
-    """How long at the longest; None where nobody knows."""
-
-
-class Received(_Part):
+class Received(OptionPart):
     """The date is when the server received or stored the message (INTERNALDATE)."""
 
     from_: Literal["received"] = Field(alias="from")
@@ -93,14 +61,14 @@ class Received(_Part):
     """True for the date of the youngest message in the same conversation."""
 
 
-class Saved(_Part):
+class Saved(OptionPart):
     """The date is when the message came into its folder (SAVEDATE); unknown where the server does not tell."""
 
     from_: Literal["saved"] = Field(alias="from")
     day: Zone | None = None
 
 
-class InHeader(_Part):
+class InHeader(OptionPart):
     """The date stands in a header of the message: with a zone it is an instant, `2026-01-15` is a plain date."""
 
     from_: Literal["header"] = Field(alias="from")
@@ -108,7 +76,7 @@ class InHeader(_Part):
     day: Zone | None = None
 
 
-class InKeyword(_Part):
+class InKeyword(OptionPart):
     """The plain date stands behind `prefix` in a keyword, such as `resolved-2026-01-15`; on Proton in the name of a label."""
 
     from_: Literal["keyword"] = Field(alias="from")
@@ -118,7 +86,7 @@ class InKeyword(_Part):
 Source = Annotated[Received | Saved | InHeader | InKeyword, Field(discriminator="from_")]
 
 
-class FactOption(_Part):
+class FactOption(OptionPart):
     """A fact that keywords tell; unknown where neither or both say so."""
 
     true_if: Mark
@@ -132,7 +100,7 @@ class FactOption(_Part):
         return self
 
 
-class Block(_Part):
+class Block(OptionPart):
     """How a message is blocked."""
 
     folder: Folder

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from retentiond.connector import Action, ConnectionOptions, Offer, TargetOptions
-
-
-def _absolute(text: str) -> str:
-    path = PurePosixPath(text)
-    if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or "\0" in text:  # noqa: PLR2004 - "/" alone is one part
-        raise ValueError("must be the absolute path of a directory below /, without ..")
-    return str(path)
+from retentiond.connector.written import CopyOption, Directory
 
 
 def _stream(text: str) -> str:
@@ -25,27 +17,7 @@ def _stream(text: str) -> str:
     return text
 
 
-def _days(value: object) -> object:
-    if value == "unknown":
-        return None
-    match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
-    return timedelta(days=int(match[1]))
-
-
-Directory = Annotated[str, AfterValidator(_absolute)]
 Stream = Annotated[str, AfterValidator(_stream)]
-
-
-class CopyOption(BaseModel):
-    """A copy of the data that outlives a delete here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(_days)]
-    """How long at the longest; None where nobody knows."""
 
 
 class JournaldConnection(ConnectionOptions):

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, Secret, TargetOptions
+from retentiond.connector.written import CopyOption, Name, OptionPart, Zone
 from retentiond_s3.keydate import KeyPattern
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts that are this machine, which may be spoken to without TLS."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _known_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no IANA time zone such as Europe/Berlin") from None
-    return zone
-
-
-def _days(value: object) -> object:
-    if value == "unknown":
-        return None
-    match = re.fullmatch(r"P(\d{1,5})D", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a number of days such as P14D, or unknown where nobody knows")
-    return timedelta(days=int(match[1]))
 
 
 def _endpoint(text: str) -> str:
@@ -53,19 +30,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-Zone = Annotated[str, AfterValidator(_known_zone)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-
-
-class CopyOption(_Part):
-    """A copy of the data that outlives a delete here."""
-
-    name: str = Field(min_length=1)
-    lives: Annotated[timedelta | None, BeforeValidator(_days)]
-    """How long at the longest; None where nobody knows."""
-
-
-class InKey(_Part):
+class InKey(OptionPart):
     """The date stands in the object's key."""
 
     from_: Literal["key"] = Field(alias="from")
@@ -80,7 +45,7 @@ class InKey(_Part):
         return self
 
 
-class InMetadata(_Part):
+class InMetadata(OptionPart):
     """The date stands in the metadata of each version: with a zone it is an instant, `2026-01-15` is a plain date."""
 
     from_: Literal["metadata"] = Field(alias="from")
@@ -88,7 +53,7 @@ class InMetadata(_Part):
     """The name behind `x-amz-meta-`."""
 
 
-class LastModified(_Part):
+class LastModified(OptionPart):
     """The date is when the youngest version was uploaded. A copy or a restore makes data look new."""
 
     from_: Literal["last_modified"] = Field(alias="from")
