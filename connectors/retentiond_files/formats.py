@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from retentiond_files.instant import latest_instant
+from retentiond.connector.named import latest_instant
 from retentiond_files.options import Content, Format
 
 Parse = Callable[[bytes], datetime | None]

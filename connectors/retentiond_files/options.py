@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, TargetOptions
+from retentiond.connector.named import NamePattern
 from retentiond.connector.written import CopyOption, Directory, OptionPart, Zone
-from retentiond_files.namedate import NamePattern
 from retentiond_files.sidecar import Sidecar
 from retentiond_files.spelling import Glob, word
 

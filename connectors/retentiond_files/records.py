@@ -10,13 +10,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from retentiond.connector import Moment, RecordRef
+from retentiond.connector.named import NamePattern
 from retentiond_files.dataset import Dataset
 from retentiond_files.failures import Astray, Unreadable, system_error
 from retentiond_files.formats import parser
 from retentiond_files.instant import from_nanoseconds
 from retentiond_files.keys import UNREADABLE, text_of
 from retentiond_files.lines import lines_of
-from retentiond_files.namedate import NamePattern
 from retentiond_files.options import Content, Mtime, Name
 from retentiond_files.patterns import Path
 from retentiond_files.sidecar import Sidecar
@@ -127,7 +127,7 @@ def _moment(dataset: Dataset, path: Path, state: os.stat_result, handle: int | N
             drifted = written is None or changed is None or changed - written > timedelta(days=drift)
             return None if drifted else written
         case Name(zone=zone):
-            return NamePattern.parse(source.pattern).moment(path, None if zone is None else ZoneInfo(zone))
+            return NamePattern.parse(source.pattern).moment("/".join(path), None if zone is None else ZoneInfo(zone))
         case Content():
             if handle is None:
                 return None

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retentiond.connector import Fact, Moment, Subject, subject
-from retentiond_files.instant import latest_instant
+from retentiond.connector.named import latest_instant
 from retentiond_files.pointer import at, parsed
 from retentiond_files.sidecar import Sidecar, SidecarDate
 

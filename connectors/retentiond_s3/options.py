@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from retentiond.connector import Action, ConnectionOptions, Offer, Secret, TargetOptions
+from retentiond.connector.named import NamePattern
 from retentiond.connector.written import CopyOption, Name, OptionPart, Zone
-from retentiond_s3.keydate import KeyPattern
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts that are this machine, which may be spoken to without TLS."""
@@ -26,7 +26,7 @@ def _endpoint(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    KeyPattern.parse(text)
+    NamePattern.parse(text)
     return text
 
 
@@ -40,7 +40,7 @@ class InKey(OptionPart):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if KeyPattern.parse(self.pattern).has_hour != (self.zone is not None):
+        if NamePattern.parse(self.pattern).has_hour != (self.zone is not None):
             raise ValueError("needs a zone where the pattern has an hour (%H), and none where it names days only")
         return self
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from retentiond.connector import Action, Cutoff, Finding, Presence, Reader, RecordRef, Target
 from retentiond_s3.client import open_client
-from retentiond_s3.keydate import order
+from retentiond_s3.moments import order
 from retentiond_s3.options import S3Connection, S3Options
 from retentiond_s3.preflight import preflight
 from retentiond_s3.records import Dataset

@@ -7,10 +7,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from retentiond.connector import Moment, RecordRef, Target
+from retentiond.connector.named import NamePattern
 from retentiond_s3.claims import contested
-from retentiond_s3.keydate import KeyPattern, latest, told
+from retentiond_s3.moments import latest, told
 from retentiond_s3.options import InKey, InMetadata, LastModified, S3Options, Source
 from retentiond_s3.versions import Bucket, Entry, VanishedError, Version
 
@@ -81,7 +83,7 @@ def record(options: S3Options, entry: Entry, heads: Heads) -> RecordRef:
 def _date(source: Source, entry: Entry, heads: Heads) -> Moment | None:
     match source:
         case InKey():
-            return KeyPattern.parse(source.pattern).moment(entry.key, source.zone)
+            return NamePattern.parse(source.pattern).moment(entry.key, None if source.zone is None else ZoneInfo(source.zone))
         case InMetadata():
             return latest([_in_metadata(heads[one.number], source.name) for one in entry.data])
         case LastModified():

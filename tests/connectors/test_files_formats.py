@@ -11,8 +11,8 @@ import pytest
 from connectors.files_support import LONG_AGO, World, cutoff, lines_world
 
 from retentiond.connector import Moment
+from retentiond.connector.named import NamePattern
 from retentiond_files.formats import parser
-from retentiond_files.namedate import NamePattern
 from retentiond_files.options import Content
 
 
@@ -205,4 +205,4 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def test_a_name_that_leaves_something_open_is_taken_at_its_latest(
     pattern: str, path: tuple[str, ...], zone: ZoneInfo | None, moment: Moment | None
 ) -> None:
-    assert NamePattern.parse(pattern).moment(path, zone) == moment
+    assert NamePattern.parse(pattern).moment("/".join(path), zone) == moment

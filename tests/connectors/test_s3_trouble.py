@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,9 @@ from support.s3_world import Storage, UploadedWorld
 from support.webserver import Answered, serving
 
 from retentiond.connector import Action, ConnectorError, TransientConnectorError
+from retentiond.connector.named import NamePattern
 from retentiond.testing.world import NOON, Bench
-from retentiond_s3.keydate import KeyPattern, told
+from retentiond_s3.moments import told
 from retentiond_s3.options import S3Connection
 
 
@@ -119,7 +121,7 @@ def test_an_endpoint_elsewhere_is_never_spoken_to_openly() -> None:
 
 @given(st.dates(date(1000, 1, 1)), st.text(st.characters(exclude_characters="/")), st.sampled_from(["x", "_", ".wav"]))
 def test_a_date_in_a_key_is_read_as_it_stands_or_not_at_all(day: date, before: str, after: str) -> None:
-    read = KeyPattern.parse("*-%Y-%m-%d*").moment(f"calls/{before}-{day.isoformat()}{after}", None)
+    read = NamePattern.parse("*-%Y-%m-%d*").moment(f"calls/{before}-{day.isoformat()}{after}", None)
     assert read in {day, None}
     if not any(character.isdigit() for character in before):
         assert read == day
@@ -158,10 +160,10 @@ def test_metadata_is_a_date_only_where_it_says_all_of_it(text: str, moment: obje
     ],
 )
 def test_a_key_tells_its_date_in_one_way_or_not_at_all(pattern: str, key: str, zone: str | None, moment: object) -> None:
-    assert KeyPattern.parse(pattern).moment(key, zone) == moment
+    assert NamePattern.parse(pattern).moment(key, None if zone is None else ZoneInfo(zone)) == moment
 
 
 @pytest.mark.parametrize("pattern", ["%m-%d", "%Y-%d", "%Y %Y", "%q%Y", "%H"])
 def test_a_pattern_that_names_no_whole_date_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"knows|must name"):
-        KeyPattern.parse(pattern)
+        NamePattern.parse(pattern)

@@ -1,18 +1,17 @@
-"""Reads the date in a file's name. What the name leaves open is taken at its latest."""
+"""Reads the date in a name, of a file or of an object. What the name leaves open is taken at its latest."""
 
 from __future__ import annotations
 
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from retentiond.connector import Moment
-from retentiond_files.instant import latest_instant
+from retentiond.model.record import Moment
 
-_DIRECTIVES = {"Y": r"\d{4}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
+_WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 _ANYTHING = "[^/]*"
 _AS_LITTLE = "[^/]*?"
 _NEEDS = {"m": "Y", "d": "m", "H": "d", "M": "H", "S": "M"}
@@ -42,12 +41,12 @@ class NamePattern:
                 parts.append("%")
             elif piece.startswith("%"):
                 name = piece[1:]
-                if name not in _DIRECTIVES or name in seen:
+                if name not in _WIDTHS or name in seen:
                     raise ValueError("knows %Y %m %d %H %M %S, each once, and %% for a percent sign")
                 seen.add(name)
                 # A longer number, of a phone say, is not cut into a date.
                 whole = r"(?<!\d)" if parts and parts[-1] == _ANYTHING else ""
-                parts.append(f"{whole}(?P<{name}>{_DIRECTIVES[name]})")
+                parts.append(f"{whole}(?P<{name}>\\d{{{_WIDTHS[name]}}})")
             else:
                 parts.append(re.escape(piece))
         if "Y" not in seen or any(name in seen and needs not in seen for name, needs in _NEEDS.items()):
@@ -55,12 +54,12 @@ class NamePattern:
         shortest = [_AS_LITTLE if part == _ANYTHING else part for part in parts]
         return cls(re.compile("".join(shortest)), re.compile("".join(parts)), "H" in seen, "/" in text)
 
-    def moment(self, parts: tuple[str, ...], zone: ZoneInfo | None) -> Moment | None:
-        """The date named by the path `parts`; None where it does not match, can be read in two ways, or names no day that exists.
+    def moment(self, path: str, zone: ZoneInfo | None) -> Moment | None:
+        """The date in a path with slashes; None where it does not match, can be read in two ways, or names no day that exists.
 
         A plain date where the pattern has no hour, otherwise aware UTC, the later one where a clock hand is ambiguous.
         """
-        name = "/".join(parts) if self.whole_path else parts[-1]
+        name = path if self.whole_path else path.rsplit("/", 1)[-1]
         match, other = self.first.fullmatch(name), self.last.fullmatch(name)
         if match is None or other is None or match.regs[1:] != other.regs[1:]:
             return None
@@ -83,3 +82,11 @@ class NamePattern:
             return latest_instant(local, zone)
         except (ValueError, OverflowError):
             return None
+
+
+def latest_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) of a naive wall time; the later one where the clock was put back or forward over it.
+
+    Raises OverflowError at the very ends of the calendar.
+    """
+    return max(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
